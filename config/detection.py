@@ -1,0 +1,34 @@
+"""What `detect` and `correlate` are told: rules, lateness, baselines, bounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from config.section import Section
+
+
+class Lateness(Section):
+    """How long a source's events may come late, in seconds; watermarks wait this long."""
+
+    cloudtrail: float = Field(default=3600.0, ge=0)
+    kubernetes_audit: float = Field(default=300.0, ge=0)
+    istio_access: float = Field(default=120.0, ge=0)
+    vault_audit: float = Field(default=300.0, ge=0)
+
+    def of(self, kind: str) -> float:
+        """Return the lateness of a source kind, in seconds."""
+        return float(getattr(self, kind))
+
+
+class Detection(Section):
+    """Rules and bounds of detection and correlation."""
+
+    builtin_rules: bool = True
+    rules: tuple[Path, ...] = ()
+    repeated_ids: int = Field(default=100_000, ge=0, le=10_000_000)
+    batch_records: int = Field(default=2000, ge=1, le=20_000)
+    max_record_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    learning_days: float = Field(default=7.0, ge=0, le=90)
+    lateness: Lateness = Lateness()
