@@ -61,12 +61,24 @@ class StepResult:
 class StepFailedError(Exception):
     """A step failed for good (`retry` false) or for now; the text has no secret in it."""
 
-    def __init__(self, reason: str, *, retry: bool, unavailable: str | None = None) -> None:
+    def __init__(
+        self, reason: str, *, retry: bool, unavailable: str | None = None, checks: Sequence[Check] = ()
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry = retry
         self.unavailable = unavailable
         """The outside system that is away ("vault", "database"), or None."""
+        self.checks = tuple(checks)
+        """The checks that did not pass: a failed proof shows them."""
+
+
+class MovedOnError(StepFailedError):
+    """The credential changed again after it was recorded (a late call): prove from step `again_from` on."""
+
+    def __init__(self, reason: str, *, again_from: str) -> None:
+        super().__init__(reason, retry=True)
+        self.again_from = again_from
 
 
 class RotationHandler(Protocol):

@@ -10,7 +10,9 @@ from detectors.event import Fields
 from detectors.finding import rfc3339
 from playbooks.target import TargetRef
 
-CheckName: TypeAlias = Literal["negative_control", "new_accepted", "old_refused", "sessions_gone", "consumers"]
+CheckName: TypeAlias = Literal[
+    "negative_control", "new_accepted", "old_refused", "sessions_gone", "consumers"
+]
 Grade: TypeAlias = Literal["A", "B", "C"]
 MIN_REFUSALS: Final = 3
 MIN_REFUSED_S: Final = 3.0

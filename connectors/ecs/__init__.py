@@ -1,1 +1,1 @@
-"""."""
+"""All knowledge of the Elastic Common Schema: documents of events, alerts, incidents and audit."""

@@ -1,1 +1,1 @@
-"""."""
+"""SIEM targets: one file a target, each confirms every item."""

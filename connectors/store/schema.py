@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -32,6 +33,7 @@ metadata = MetaData(
     }
 )
 
+_BIG: Final = BigInteger().with_variant(Integer(), "sqlite")
 OPEN_STATUSES: Final = ("new", "acknowledged", "contained", "recovered", "reopened")
 WEB_MAY_WRITE: Final = ("approvals", "notes", "acknowledgements", "sessions", "session_links", "audit")
 
@@ -41,7 +43,7 @@ offsets = Table(
     Column("consumer", String(64), primary_key=True),
     Column("topic", String(249), primary_key=True),
     Column("partition", Integer, primary_key=True),
-    Column("next_offset", Integer, nullable=False),
+    Column("next_offset", _BIG, nullable=False),
 )
 
 incidents = Table(
@@ -71,7 +73,7 @@ incidents = Table(
     Column("parent_id", String(36)),
     Column("stale", Boolean, nullable=False, default=False),
     Column("version", Integer, nullable=False, default=1),
-    Column("updated_seq", Integer, nullable=False),
+    Column("updated_seq", _BIG, nullable=False),
 )
 _open = text("status IN ('new','acknowledged','contained','recovered','reopened')")
 Index(
@@ -113,7 +115,7 @@ Index("ix_finding_entities_entity", finding_entities.c.type, finding_entities.c.
 timeline = Table(
     "timeline",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("seq", _BIG, primary_key=True, autoincrement=True),
     Column("incident_id", String(36), ForeignKey("incidents.id"), nullable=False),
     Column("at", Float, nullable=False),
     Column("kind", String(32), nullable=False),
@@ -249,7 +251,7 @@ drills = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("seq", _BIG, primary_key=True, autoincrement=True),
     Column("topic", String(249), nullable=False),
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
@@ -321,7 +323,7 @@ sessions = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("seq", _BIG, primary_key=True, autoincrement=True),
     Column("at", Float, nullable=False),
     Column("actor", Text, nullable=False),
     Column("action", String(64), nullable=False),

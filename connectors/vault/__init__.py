@@ -1,1 +1,1 @@
-"""."""
+"""The vault's client: HashiCorp Vault and OpenBao, through hvac."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Final
 
@@ -61,6 +62,9 @@ def main() -> None:
     except click.Abort:
         click.echo("stopped", err=True)
         code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except ConfigurationError as error:
         click.echo(str(error), err=True)
         code = USAGE

@@ -1,0 +1,110 @@
+"""The part of an ECS 9 document that every source shares, built field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import orjson
+
+from connectors.ecs.redaction import redact
+from connectors.sources.untrusted import address
+from detectors.event import Event
+from detectors.finding import rfc3339
+
+ECS_VERSION: Final = "9.0.0"
+ORIGINAL_LIMIT: Final = 32 * 1024
+KEYWORD_LIMIT: Final = 1_024
+
+
+class Ecs:
+    """A document under construction. Empty values are left out; dots in a path make objects."""
+
+    def __init__(self, time: float, kind: str, dataset: str, module: str, ident: str) -> None:
+        self._root: dict[str, Any] = {
+            "@timestamp": rfc3339(time),
+            "ecs": {"version": ECS_VERSION},
+            "event": {"kind": kind, "id": ident, "module": module, "dataset": dataset},
+        }
+        self._related: dict[str, dict[str, None]] = {}
+        self._original = ""
+
+    def put(self, path: str, value: Any, limit: int = KEYWORD_LIMIT) -> None:
+        """Set the field at `path`; None, "" and empty containers are left out, texts cut to `limit`."""
+        if value is None or value == "" or value == [] or value == {}:
+            return
+        if isinstance(value, str) and len(value) > limit:
+            value = value[:limit]
+        at = self._root
+        *parents, leaf = path.split(".")
+        for key in parents:
+            at = at.setdefault(key, {})
+        at[leaf] = value
+
+    def put_all(self, fields: Iterable[tuple[str, Any]]) -> None:
+        """Set several fields."""
+        for path, value in fields:
+            self.put(path, value)
+
+    def related(self, kind: str, *values: Any) -> None:
+        """Add texts to `related.KIND` (ip, user, hosts, hash), each once, at most 64; not an ip: left out."""
+        for value in values:
+            text = address(value) if kind == "ip" and isinstance(value, str) else value
+            if isinstance(text, str) and text:
+                found = self._related.setdefault(kind, {})
+                if len(found) < 64:
+                    found[text[:KEYWORD_LIMIT]] = None
+
+    def endpoint(self, side: str, text: str | None) -> None:
+        """Set `side`.address, .ip and .port (source, destination) from an address or a name."""
+        if not text:
+            return
+        ip = address(text)
+        port = text.rpartition(":")[2] if text.startswith("[") or text.count(":") == 1 else ""
+        host = text.rpartition(":")[0] if port else text
+        self.put(f"{side}.address", ip or host)
+        self.put(f"{side}.ip", ip)
+        if port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536:
+            self.put(f"{side}.port", int(port))
+        self.related("ip", ip)
+
+    def finish(self) -> dict[str, Any]:
+        """Return the document, redacted."""
+        for kind, values in self._related.items():
+            self.put(f"related.{kind}", list(values))
+        done: dict[str, Any] = redact(self._root)
+        done["event"]["id"] = self._root["event"]["id"]
+        if self._original:
+            done["event"]["original"] = self._original
+        return done
+
+    def original(self, record: Any) -> None:
+        """Set event.original to the redacted JSON text of `record` if that is at most 32 KiB."""
+        text = orjson.dumps(redact(record))
+        if len(text) <= ORIGINAL_LIMIT:
+            self._original = text.decode()
+        else:
+            self.put("labels.original", "left out, over 32 KiB")
+
+
+def of_event(event: Event, dataset: str, module: str, original: Any | None = None) -> Ecs:
+    """Return the document of an event so far: time, id, outcome, original (redacted, at most 32 KiB).
+
+    `original` is what stands as the record when the source had to mask more than names tell.
+    """
+    ecs = Ecs(event.time, "event", dataset, module, event.event_id)
+    ecs.put("event.outcome", event.profile.outcome(event))
+    ecs.original(event.fields if original is None else original)
+    for key, path in _ORIGIN:
+        ecs.put(path, event.origin.get(key))
+    ecs.put_all((("observer.vendor", "Davylamp"), ("observer.product", "davylamp")))
+    return ecs
+
+
+_ORIGIN: Final = (
+    ("cluster", "orchestrator.cluster.name"),
+    ("namespace", "orchestrator.namespace"),
+    ("account", "cloud.account.id"),
+    ("region", "cloud.region"),
+    ("node", "host.name"),
+)

@@ -1,0 +1,389 @@
+"""Whole batches from Kafka, committed after their output is confirmed.
+
+Why not a Faust agent or a stock loop: ``docs/architecture.md`` and its measurements. The rules here:
+
+* every partition starts at its checkpoint, with an initial commit, so that a batch that was fetched
+  before a rebalance is read again by whoever owns the partition afterwards;
+* a batch is committed only in the epoch (assignment) that it was fetched in;
+* a place outside the log is a reported loss, reading goes on from the earliest record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+
+from config.kafka import Kafka
+from connectors.kafka.assignment import Ends, first_loss, loss_in_gap, resume_offset
+from connectors.kafka.batch import Lane, Loss, PartitionBatch, Record
+from connectors.kafka.checkpoint import Checkpoint, CheckpointStore
+from connectors.kafka.client import admin_options, consumer_options
+from connectors.kafka.committed import committed_offsets
+from connectors.kafka.conservation import LOST, Counters, add
+from connectors.kafka.error import CheckpointLostError
+from connectors.kafka.producer import Report
+
+_POLL_MS = 250
+_STALE_S = 4.0
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+
+
+@dataclass(slots=True)
+class Place:
+    """Where one owned partition stands: the checkpoint, and the next offset to fetch."""
+
+    checkpoint: Checkpoint
+    position: int
+
+
+@dataclass(slots=True)
+class BatchConsumer:
+    """Reads the lanes' topics as one member of `group` until `stop` is set.
+
+    `reread(offset)` gives the offset to start from for a committed one (a block's start).
+    `report(up, detail)` hears of brokers that are away; `clock` is wall time in seconds.
+    """
+
+    kafka: Kafka
+    group: str
+    lanes: tuple[Lane, ...]
+    store: CheckpointStore
+    report: Report
+    stop: asyncio.Event
+    clock: Callable[[], float]
+    assigned: Callable[[], None] = lambda: None
+    reread: Callable[[int], int] = lambda offset: offset
+    stop_timeout_s: float = 8.0
+    places: dict[TopicPartition, Place] = field(default_factory=dict[TopicPartition, Place])
+    _consumer: AIOKafkaConsumer | None = None
+    _epoch: int = 0
+    _ready_epoch: int = -1
+    _owned: frozenset[TopicPartition] = frozenset()
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _busy: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock])
+
+    async def run(self) -> None:
+        """Consume until `stop` is set; a broker that is away is waited for. Raises what a handler raises."""
+        log = structlog.get_logger("davylamp.kafka.consumer").bind(group=self.group)
+        pause = _FIRST_PAUSE_S
+        while not self.stop.is_set():
+            try:
+                await self._session()
+                pause = _FIRST_PAUSE_S
+            except (KafkaError, OSError) as error:
+                self.report(False, f"{type(error).__name__}: reading starts again")
+                log.warning("reading starts again", error=type(error).__name__, pause_s=pause)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.stop.wait(), pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    def caught_up(self, tp: TopicPartition) -> bool:
+        """Return whether everything that the broker has shown of `tp` is read and committed."""
+        highwater = self._highwater(tp)
+        place = self.places.get(tp)
+        return highwater is not None and place is not None and place.checkpoint.offset >= highwater
+
+    def seen_at(self, tp: TopicPartition) -> float | None:
+        """Return when the broker last answered a fetch of `tp` (seconds, UTC), or None."""
+        consumer = self._consumer
+        if consumer is None or tp not in consumer.assignment():
+            return None
+        stamp = consumer.last_poll_timestamp(tp)
+        return stamp / 1000 if stamp else None
+
+    def lag(self, tp: TopicPartition) -> int:
+        """Return how many records of `tp` are not committed yet, as far as the broker has shown."""
+        place = self.places.get(tp)
+        return max(0, (self._highwater(tp) or 0) - place.checkpoint.offset) if place else 0
+
+    def partition_count(self, topic: str) -> int:
+        """Return how many partitions `topic` has, 0 when the broker has not said."""
+        consumer = self._consumer
+        return len(consumer.partitions_for_topic(topic) or ()) if consumer is not None else 0
+
+    def _highwater(self, tp: TopicPartition) -> int | None:
+        consumer = self._consumer
+        return consumer.highwater(tp) if consumer is not None and tp in consumer.assignment() else None
+
+    async def _session(self) -> None:
+        """One life of an aiokafka consumer: start, assign, read; always closed."""
+        consumer = AIOKafkaConsumer(**consumer_options(self.kafka, self.group))
+        try:
+            await self._unless_stopped(consumer.start())
+            if self.stop.is_set():
+                return
+            self._consumer = consumer
+            self._busy = {lane.name: asyncio.Lock() for lane in self.lanes}
+            topics = sorted({topic for lane in self.lanes for topic in lane.topics})
+            consumer.subscribe(topics, listener=_Listener(self))
+            await self._work(consumer)
+        finally:
+            self._consumer = None
+            self._void()
+            await _close(consumer)
+
+    async def _work(self, consumer: AIOKafkaConsumer) -> None:
+        """Run the lanes until one fails or `stop` is set; then let running batches finish."""
+        tasks = [asyncio.create_task(self._lane(lane, consumer), name=lane.name) for lane in self.lanes]
+        tasks.append(asyncio.create_task(self._preparing(consumer), name="prepare"))
+        stopping = asyncio.create_task(self.stop.wait())
+        try:
+            await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if self.stop.is_set():
+                await self._settled(self.stop_timeout_s)
+        finally:
+            stopping.cancel()
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _unless_stopped(self, awaitable: object) -> None:
+        task = asyncio.ensure_future(awaitable)  # type: ignore[arg-type]
+        stopping = asyncio.create_task(self.stop.wait())
+        await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not task.done():
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    def _void(self) -> None:
+        """Forget the assignment: nothing that was fetched under it may be committed."""
+        self._epoch += 1
+        self._owned = frozenset()
+        self.places = {}
+
+    def begin_assignment(self, owned: Sequence[TopicPartition]) -> None:
+        """Note a new assignment; the lanes wait until its checkpoints are loaded."""
+        self._void()
+        self._owned = frozenset(owned)
+        self._changed.set()
+
+    async def settle_before_revoke(self) -> None:
+        """Give running batches the time to be confirmed and committed while the partition is still ours."""
+        await self._settled(min(self.kafka.rebalance_timeout_s, self.kafka.session_timeout_s) / 2)
+
+    async def _settled(self, timeout_s: float) -> None:
+        """Wait until no batch is being handled, at most `timeout_s`. Keeps new ones from starting."""
+        self._ready_epoch = -1
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                for lock in self._busy.values():
+                    async with lock:
+                        pass
+
+    async def _preparing(self, consumer: AIOKafkaConsumer) -> None:
+        """Load checkpoints after each assignment, again and again if the broker goes away meanwhile."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            epoch = self._epoch
+            if await self._prepare(consumer, epoch):
+                self._ready_epoch = epoch
+                self.report(True, "")
+                self.assigned()
+
+    async def _prepare(self, consumer: AIOKafkaConsumer, epoch: int) -> bool:
+        owned = sorted(self._owned)
+        known = await committed_offsets(admin_options(self.kafka), self.group, owned)
+        start = await consumer.beginning_offsets(owned) if owned else {}
+        end = await consumer.end_offsets(owned) if owned else {}
+        async with self._writing:
+            held = await self.store.load(known)
+        if epoch != self._epoch:
+            return False
+        places: dict[TopicPartition, Place] = {}
+        stale: dict[TopicPartition, Checkpoint] = {}
+        for tp in owned:
+            ends = Ends(start[tp], end[tp])
+            checkpoint = held[tp] or Checkpoint(ends.start)
+            loss = first_loss(tp, checkpoint.offset, ends)
+            if loss is not None:
+                checkpoint = await self._account(loss, checkpoint)
+            committed = known[tp]
+            if loss is not None or committed is None or committed.offset != checkpoint.offset:
+                stale[tp] = checkpoint
+            places[tp] = Place(checkpoint, resume_offset(self.reread(checkpoint.offset), ends))
+        if not await self._write(consumer, epoch, stale):
+            return False
+        self.places = places
+        for lane in self.lanes:
+            async with self._busy[lane.name]:
+                if epoch != self._epoch:
+                    return False
+                mine = {tp: place.position for tp, place in places.items() if tp.topic in lane.topics}
+                lane.handler.assigned(mine)
+        for tp, place in places.items():
+            consumer.seek(tp, place.position)
+        return True
+
+    async def _account(self, loss: Loss, checkpoint: Checkpoint) -> Checkpoint:
+        """Let the role report the loss, then return the checkpoint that counts it and goes on after it."""
+        lane = next(lane for lane in self.lanes if loss.tp.topic in lane.topics)
+        await lane.handler.lost(loss)
+        structlog.get_logger("davylamp.kafka.consumer").error(
+            "lost before read",
+            topic=loss.tp.topic,
+            partition=loss.tp.partition,
+            kind=loss.kind,
+            expected=loss.expected,
+            resumed=loss.resumed,
+            records=loss.records,
+        )
+        counters = dict(checkpoint.counters)
+        add(counters, {LOST: loss.count})
+        return Checkpoint(loss.resumed, counters)
+
+    async def _write(
+        self, consumer: AIOKafkaConsumer, epoch: int, checkpoints: Mapping[TopicPartition, Checkpoint]
+    ) -> bool:
+        """Save and commit, unless the assignment changed; return whether it was done."""
+        if not checkpoints:
+            return epoch == self._epoch
+        async with self._writing:
+            if epoch != self._epoch:
+                return False
+            try:
+                await self.store.save(checkpoints)
+                await self._commit(consumer, checkpoints)
+            except (CommitFailedError, IllegalStateError, CheckpointLostError) as error:
+                log = structlog.get_logger("davylamp.kafka.consumer")
+                log.info("partition moved on before its commit", group=self.group, error=type(error).__name__)
+                if epoch == self._epoch:
+                    self._ready_epoch = -1
+                    if isinstance(error, CheckpointLostError):
+                        self._changed.set()
+                return False
+        return True
+
+    async def _commit(
+        self, consumer: AIOKafkaConsumer, checkpoints: Mapping[TopicPartition, Checkpoint]
+    ) -> None:
+        """Commit; aiokafka retries for ever while the brokers are away, so that is reported meanwhile."""
+        offsets = {tp: OffsetAndMetadata(c.offset, self.store.metadata(c)) for tp, c in checkpoints.items()}
+        task = asyncio.ensure_future(consumer.commit(offsets))
+        try:
+            while not (await asyncio.wait([task], timeout=_STALE_S))[0]:
+                self.report(False, "brokers do not confirm the commit")
+            task.result()
+        finally:
+            task.cancel()
+
+    async def _lane(self, lane: Lane, consumer: AIOKafkaConsumer) -> None:
+        lock = self._busy[lane.name]
+        while True:
+            epoch = self._epoch
+            mine = [tp for tp in self.places if tp.topic in lane.topics]
+            if self._ready_epoch != epoch or not mine:
+                await asyncio.sleep(0.02)
+                continue
+            polled = await consumer.getmany(*mine, timeout_ms=_POLL_MS, max_records=lane.max_records)
+            if not polled:
+                self._check_answering(mine)
+                continue
+            async with lock:
+                if self._ready_epoch == epoch == self._epoch:
+                    await self._batch(lane, consumer, epoch, polled)
+                else:
+                    self._give_back(consumer, polled)
+
+    async def _batch(
+        self,
+        lane: Lane,
+        consumer: AIOKafkaConsumer,
+        epoch: int,
+        polled: Mapping[TopicPartition, Sequence[Record]],
+    ) -> None:
+        batches: list[PartitionBatch] = []
+        for tp, records in polled.items():
+            place = self.places[tp]
+            if records[0].offset != place.position and not await self._gap(
+                consumer, epoch, tp, records, place
+            ):
+                return
+            batches.append(PartitionBatch(tp, records, place.checkpoint.offset))
+        before = {batch.tp: self.places[batch.tp].checkpoint for batch in batches}
+        deltas = await lane.handler.handle(batches)
+        fresh: dict[TopicPartition, Checkpoint] = {}
+        for batch in batches:
+            counters: Counters = dict(before[batch.tp].counters)
+            add(counters, deltas.get(batch.tp, {}))
+            fresh[batch.tp] = Checkpoint(max(batch.committed, batch.records[-1].offset + 1), counters)
+        if await self._write(consumer, epoch, fresh) and epoch == self._epoch:
+            for tp, checkpoint in fresh.items():
+                self.places[tp] = Place(checkpoint, polled[tp][-1].offset + 1)
+
+    async def _gap(
+        self,
+        consumer: AIOKafkaConsumer,
+        epoch: int,
+        tp: TopicPartition,
+        records: Sequence[Record],
+        place: Place,
+    ) -> bool:
+        """Judge records that do not begin where we stood; return whether they may be handled.
+
+        Holes of compaction and transactions are no loss: only a log that begins after our place is.
+        """
+        start = (await consumer.beginning_offsets([tp]))[tp]
+        loss = loss_in_gap(tp, place.checkpoint.offset, place.position, records[0].offset, start)
+        if loss is None:
+            return True
+        place.checkpoint = await self._account(loss, place.checkpoint)
+        return await self._write(consumer, epoch, {tp: place.checkpoint})
+
+    def _give_back(self, consumer: AIOKafkaConsumer, polled: Mapping[TopicPartition, object]) -> None:
+        """Un-read what was fetched under an assignment that is gone, where the new one has begun already."""
+        for tp in polled:
+            place = self.places.get(tp)
+            if place is not None and tp in consumer.assignment():
+                consumer.seek(tp, place.position)
+
+    def _check_answering(self, mine: Sequence[TopicPartition]) -> None:
+        """Report brokers that have not answered a fetch for some seconds, and that they answer again."""
+        seen = [at for at in (self.seen_at(tp) for tp in mine) if at is not None]
+        if not seen:
+            return
+        silent_s = self.clock() - min(seen)
+        if silent_s > _STALE_S:
+            self.report(False, "brokers do not answer")
+        else:
+            self.report(True, "")
+
+
+class _Listener(ConsumerRebalanceListener):
+    """Tells the consumer of its assignments; the work is done outside aiokafka's own task."""
+
+    def __init__(self, owner: BatchConsumer) -> None:
+        self._owner = owner
+
+    async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, revoked: object
+    ) -> None:
+        """Let running batches be committed first."""
+        await self._owner.settle_before_revoke()
+
+    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Note the new assignment."""
+        self._owner.begin_assignment(list(assigned))
+
+
+async def _close(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group; a broker that is away is not waited for."""
+    try:
+        await asyncio.wait_for(consumer.stop(), 2.0)
+    except (TimeoutError, KafkaError, OSError) as error:
+        structlog.get_logger("davylamp.kafka.consumer").info("closed unclean", error=type(error).__name__)

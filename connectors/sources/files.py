@@ -1,0 +1,113 @@
+"""Files to events, streaming: JSON Lines, text lines, arrays, envelopes, each also gzipped."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import orjson
+
+from connectors.sources.decoding import shallow
+from connectors.sources.envelope import unpack
+from connectors.sources.gunzip import MAGIC
+from connectors.sources.reject import Reason, Reject
+from connectors.sources.source import NOWHERE, Source
+from detectors.event import Event, Locator
+
+LINE_LIMIT: Final = 32 * 1024 * 1024
+DOCUMENT_LIMIT: Final = 512 * 1024 * 1024
+_EVERY: Final = 100_000_000
+
+
+class FileUnreadableError(OSError):
+    """The file cannot be opened or is not what its first bytes say; the message names it."""
+
+
+def read_events(path: Path, source: Source) -> Iterator[Event | Reject]:
+    """Yield the events of `path` in order, and a Reject for what cannot be read.
+
+    Locators carry the path as topic, 0 as partition and the 1-based line as offset; a document over
+    several lines (an array, a CloudTrail file) has line 1 and its items' index. Raises
+    FileUnreadableError; a file that breaks in the middle yields a last Reject instead.
+    """
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == MAGIC
+            raw.seek(0)
+            if packed:
+                with gzip.GzipFile(fileobj=raw) as unpacked:
+                    yield from _read(io.BufferedReader(unpacked, 1 << 20), str(path), source)
+            else:
+                yield from _read(raw, str(path), source)
+    except OSError as error:
+        raise FileUnreadableError(f"{path}: {error.strerror or error}") from error
+
+
+def _read(stream: BinaryIO | io.BufferedReader, name: str, source: Source) -> Iterator[Event | Reject]:
+    number = 0
+    try:
+        first = stream.readline(LINE_LIMIT + 1)
+        if _starts_document(first):
+            yield from _document(first, stream, name, source)
+            return
+        loads, recognise, parse = orjson.loads, source.recognise, source.parse
+        line = first
+        while line:
+            number += 1
+            try:
+                value = loads(line)
+                if recognise(value) and shallow(line, value):
+                    yield parse(value, Locator(name, 0, number, 0))
+                else:
+                    yield from _line(line, stream, name, number, source)
+            except orjson.JSONDecodeError:
+                yield from _line(line, stream, name, number, source)
+            except Reject as reject:
+                reject.locator = Locator(name, 0, number, 0)
+                yield reject
+            line = stream.readline(LINE_LIMIT + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        yield Reject(Reason.TRUNCATED, "the gzip stream breaks off", Locator(name, 0, number + 1, 0))
+
+
+def _line(
+    line: bytes, stream: BinaryIO | io.BufferedReader, name: str, number: int, source: Source
+) -> Iterator[Event | Reject]:
+    if len(line) > LINE_LIMIT:
+        while line and not line.endswith(b"\n"):
+            line = stream.readline(LINE_LIMIT)
+        yield Reject(Reason.TOO_LARGE, f"a line over {LINE_LIMIT} bytes", Locator(name, 0, number, 0))
+        return
+    found = unpack(line, source, name, 0, number, max_events=_EVERY)
+    yield from found.events
+    yield from found.rejects
+
+
+def _starts_document(first: bytes) -> bool:
+    """Whether the file is one JSON document over several lines, told by its unfinished first line."""
+    text = first.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not first or len(first) > LINE_LIMIT:
+        return bool(first) and text[:1] in (b"{", b"[")
+    if not text:
+        return False
+    if text[:1] not in (b"{", b"[") or text[1:5].isdigit():
+        return False
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return "end of data" in error.msg
+    return False
+
+
+def _document(
+    first: bytes, stream: BinaryIO | io.BufferedReader, name: str, source: Source
+) -> Iterator[Event | Reject]:
+    rest = stream.read(DOCUMENT_LIMIT + 1)
+    limit = DOCUMENT_LIMIT
+    found = unpack(first + (rest or b""), source, name, 0, 1, max_bytes=limit, max_events=_EVERY)
+    yield from found.events
+    yield from found.rejects

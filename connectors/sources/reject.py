@@ -1,0 +1,50 @@
+"""Why a record or an event could not be read: a closed list, documented in `docs/dead-letters.md`."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from detectors.event import Locator
+
+
+class Reason(Enum):
+    """One named reason; the value is the `reason` header of the dead letter."""
+
+    NOT_UTF8 = "not_utf8", "The bytes are not UTF-8 (UTF-16 included)."
+    BAD_JSON = "bad_json", "The text is not JSON, nor a line of a known text format."
+    NAN = "nan", "A number is NaN, infinite or too large for a double."
+    TOO_DEEP = "too_deep", "Objects and lists are nested over 100 levels, or envelopes over four."
+    TOO_LARGE = "too_large", "The record or the line is over the size limit (32 MiB)."
+    BOMB = "bomb", "The record unpacks to more bytes than the limit (32 MiB)."
+    BAD_GZIP = "bad_gzip", "The record starts as gzip and does not decompress."
+    TRUNCATED = "truncated", "The record was cut on its way: an unfinished object or a `[Truncated...]` mark."
+    WRONG_TYPE = "wrong_type", "A value that must be an object, text or number is something else."
+    MISSING_TIME = "missing_time", "The event has no event time."
+    BAD_TIME = "bad_time", "The event time is not an RFC 3339 time between 1990 and 2199."
+    UNKNOWN_SHAPE = "unknown_shape", "Readable, but neither an event of any source nor a known envelope."
+    WRONG_SOURCE = "wrong_source", "An event of another source than the one this topic or file is for."
+    POINTER = "pointer", "A notification that only says where events lie (S3 object key)."
+    DIGEST = "digest", "A CloudTrail digest file: signatures of log files, no events."
+    TOO_MANY_EVENTS = "too_many_events", "The record holds over 10,000 events; those above are not read."
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Reason:
+        """Make a member whose value is the header and whose `meaning` is the documented sentence."""
+        member = object.__new__(cls)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+
+class Reject(Exception):
+    """A record or event that cannot be read. `detail` is bounded and never quotes the input.
+
+    `locator` is set by `envelope.unpack` and `files.read_events`; `index` counts inside the record.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", locator: Locator | None = None) -> None:
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail[:200]
+        self.locator = locator

@@ -1,0 +1,100 @@
+"""Reading what an attacker may have written: typed, bounded, without control characters."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any, Final
+
+from detectors.event import Entity, EntityRole, EntityType
+from detectors.identifier import digest16
+
+WORD_LIMIT: Final = 128
+ID_LIMIT: Final = 256
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def text_at(value: Any, *path: str) -> str | None:
+    """Return the non-empty text at `path` inside nested objects, or None."""
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def object_at(value: Any, *path: str) -> dict[str, Any]:
+    """Return the object at `path`, or an empty one."""
+    for key in path:
+        if not isinstance(value, dict):
+            return {}
+        value = value.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def list_at(value: Any, *path: str) -> list[Any]:
+    """Return the list at `path`, or an empty one."""
+    for key in path:
+        if not isinstance(value, dict):
+            return []
+        value = value.get(key)
+    return value if isinstance(value, list) else []
+
+
+def integer_at(value: Any, *path: str) -> int | None:
+    """Return the integer at `path` (a whole float counts), or None."""
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) else None
+
+
+def clean(text: str, limit: int = WORD_LIMIT) -> str:
+    """Return `text` for people: control and direction characters replaced, cut to `limit` characters."""
+    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def entity(kind: EntityType, name: str, role: EntityRole) -> Entity:
+    """Return an entity whose id is printable and at most 256 characters.
+
+    A longer or unprintable name keeps its beginning and gets the hash of the whole, so that two
+    names never become one.
+    """
+    if len(name) <= ID_LIMIT and not _UNPRINTABLE.search(name):
+        return Entity(kind, name, role)
+    return Entity(kind, clean(name, ID_LIMIT - 17) + "~" + digest16(name), role)
+
+
+def distinct(entities: list[Entity]) -> list[Entity]:
+    """Return `entities` in order without repetition, at most 24."""
+    return list(dict.fromkeys(entities))[:24]
+
+
+def address(text: str | None) -> str | None:
+    """Return the canonical IP address of `text` (a port or brackets are dropped), or None."""
+    if not text or len(text) > 64:
+        return None
+    host = text
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        parsed = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(parsed)
+
+
+def names_one_machine(ip: str) -> bool:
+    """Return whether an address may stand for one machine: not loopback, unspecified or multicast."""
+    parsed = ipaddress.ip_address(ip)
+    return not (parsed.is_loopback or parsed.is_unspecified or parsed.is_multicast or parsed.is_link_local)

@@ -1,0 +1,136 @@
+"""`davylamp rules check|list|test|convert`: what loads, and whether each rule does what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import click
+import orjson
+from sigma.backends.elasticsearch import LuceneBackend
+from sigma.collection import SigmaCollection
+from sigma.exceptions import SigmaError
+
+from config.detection import Detection
+from connectors.sources.catalogue import KINDS, profile
+from daemon.ruleset import documents, ruleset
+from detectors.event import Event, Json, Locator
+from detectors.rules import builtin
+from detectors.sigma.engine import Engine
+from detectors.sigma.rule import CorrelationRule, Rule, routes
+from detectors.sigma.ruleset import RuleSet
+
+_RULES = click.option(
+    "--rules", "folders", multiple=True, type=click.Path(path_type=Path), help="More rules."
+)
+_BUILTIN = click.option("--no-builtin", is_flag=True, help="Leave the shipped rules out.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+
+
+@click.group()
+def rules() -> None:
+    """Sigma rules."""
+
+
+def _load(folders: tuple[Path, ...], no_builtin: bool) -> RuleSet:
+    return ruleset(Detection(builtin_rules=not no_builtin, rules=folders))
+
+
+@rules.command()
+@_RULES
+@_BUILTIN
+@_JSON
+@click.pass_context
+def check(ctx: click.Context, folders: tuple[Path, ...], no_builtin: bool, as_json: bool) -> None:
+    """Load every rule; report each refusal with file, line, reason, way out. Exit 1 if there is one."""
+    loaded = _load(folders, no_builtin)
+    if as_json:
+        refused = [
+            {"file": r.path, "line": r.line, "id": r.rule_id, "reason": r.reason, "way_out": r.way_out}
+            for r in loaded.refusals
+        ]
+        report = {"rules": len(loaded.rules), "correlations": len(loaded.correlations), "refusals": refused}
+        click.echo(orjson.dumps(report))
+    else:
+        for refusal in loaded.refusals:
+            click.echo(str(refusal))
+        counts = (len(loaded.rules), len(loaded.correlations), len(loaded.refusals))
+        click.echo("{} rules, {} correlations, {} refused".format(*counts))
+    ctx.exit(1 if loaded.refusals else 0)
+
+
+@rules.command("list")
+@_RULES
+@_BUILTIN
+@_JSON
+def list_rules(folders: tuple[Path, ...], no_builtin: bool, as_json: bool) -> None:
+    """One rule a line: level, id, title, playbook."""
+    loaded = _load(folders, no_builtin)
+    for item in (*loaded.rules, *loaded.correlations):
+        known = item.identity
+        if as_json:
+            row = {"id": known.id, "title": known.title, "level": known.level, "attack": list(known.attack)}
+            click.echo(
+                orjson.dumps({**row, "playbook": known.playbook, "kind": _kind(item), "file": known.path})
+            )
+        else:
+            click.echo(f"{known.level:<13} {known.id}  {known.title}  [{known.playbook or 'no playbook'}]")
+
+
+def _kind(item: Rule | CorrelationRule) -> str:
+    return "rule" if isinstance(item, Rule) else item.kind
+
+
+@rules.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.pass_context
+def test(ctx: click.Context, files: tuple[Path, ...]) -> None:
+    """Run the events beside rule FILES (`rule.events.json`: match, no_match). Exit 1 if one fails."""
+    failed = ran = 0
+    for path in files:
+        for document in documents([path]):
+            beside = Path(document.path).with_suffix(".events.json")
+            if not beside.exists():
+                continue
+            cases = cast("dict[str, list[Json]]", orjson.loads(beside.read_bytes()))
+            single = RuleSet.load([document])
+            for wanted, events in ((True, cases.get("match", [])), (False, cases.get("no_match", []))):
+                for number, record in enumerate(events, 1):
+                    ran += 1
+                    if _matches(single, record) is not wanted:
+                        failed += 1
+                        word = "match" if wanted else "no_match"
+                        click.echo(f"{beside}: {word} {number}: the rule says {not wanted}")
+    click.echo(f"{ran} events, {failed} failed")
+    ctx.exit(1 if failed else 0)
+
+
+def _matches(loaded: RuleSet, record: Json) -> bool:
+    engine = Engine(loaded)
+    for rule in loaded.rules:
+        for kind in KINDS:
+            source = profile(kind)
+            if routes(rule.logsource, source) and source.recognise(record):
+                event: Event = source.parse(record, Locator("test", 0, 1, 0))
+                found = engine.inspect(event)
+                return bool(found.findings or found.matches)
+    return False
+
+
+@rules.command()
+@click.argument("rule_id")
+@_RULES
+@click.pass_context
+def convert(ctx: click.Context, rule_id: str, folders: tuple[Path, ...]) -> None:
+    """Print the SIEM query (Lucene, for Elasticsearch) of the rule with this id."""
+    for document in [*builtin(), *documents(folders)]:
+        if rule_id not in document.text:
+            continue
+        try:
+            for query in LuceneBackend().convert(SigmaCollection.from_yaml(document.text)):
+                click.echo(str(query))
+        except (SigmaError, NotImplementedError) as error:
+            click.echo(f"{document.path}: {error}", err=True)
+            ctx.exit(1)
+        return
+    raise click.UsageError(f"no rule has the id {rule_id!r}; davylamp rules list shows them")

@@ -1,0 +1,52 @@
+"""Ships the vault's audit file to its topic, as a log agent does: whole lines, in order, from a given place."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Final
+
+from daemon.demo.pipe import Pipe
+from daemon.demo.traffic.record import VAULT, Record
+
+_PAUSE_S: Final = 0.05
+_CHUNK_BYTES: Final = 1024 * 1024
+
+
+class AuditShipper:
+    """Follows one file. What stood in it before `follow_from_here()` is the stage being built: not shipped."""
+
+    def __init__(self, path: Path, pipe: Pipe) -> None:
+        self._path = path
+        self._pipe = pipe
+        self._position = 0
+        self._shipping = asyncio.Lock()
+        self.shipped = 0
+
+    def follow_from_here(self) -> None:
+        """Start after what the file holds now."""
+        self._position = self._path.stat().st_size
+
+    async def run(self) -> None:
+        """Ship until cancelled. Raises StoryError when the broker refuses."""
+        while True:
+            await self.ship()
+            await asyncio.sleep(_PAUSE_S)
+
+    async def ship(self) -> None:
+        """Ship the whole lines that stand in the file now; a line still being written waits."""
+        async with self._shipping:
+            while lines := self._next_lines():
+                await self._pipe.send([Record(time.time(), VAULT, line) for line in lines])
+                self.shipped += len(lines)
+
+    def _next_lines(self) -> list[bytes]:
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            data = file.read(_CHUNK_BYTES)
+        whole, newline, _ = data.rpartition(b"\n")
+        if not newline:
+            return []
+        self._position += len(whole) + 1
+        return [line for line in whole.split(b"\n") if line]

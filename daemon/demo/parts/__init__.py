@@ -1,0 +1,1 @@
+"""Real servers that come as wheels, each a child of this process that never outlives it."""

@@ -1,0 +1,1 @@
+"""The everyday traffic of the TerraMiner platform: records of four sources, quiet and deterministic."""

@@ -1,0 +1,5 @@
+"""Correlate: windows over matches and baselines over flows, on Faust agents and tables, by event time only."""
+
+from daemon.roles.correlate.role import run
+
+__all__ = ["run"]

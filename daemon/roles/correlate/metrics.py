@@ -1,0 +1,62 @@
+"""What correlate counts: `davylamp_correlate_*`, labels only from closed lists or from configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+_MINUS_INFINITY: Final = float("-inf")
+
+
+class Metrics:
+    """One object a process; also the source of `status()`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(noun: str, text: str, *labels: str) -> Counter:
+            return Counter(f"davylamp_correlate_{noun}", text, labels, registry=registry)
+
+        self.matches = counter("matches_total", "Matches taken into a correlation.", "source")
+        self.flows = counter("flows_total", "Flow records taken into a baseline.", "model")
+        self.heartbeats = counter("heartbeats_total", "Heartbeats of detect workers read.")
+        self.repeated = counter("repeated_total", "Matches whose id the open window held already.")
+        self.late = counter("late_total", "Matches behind the watermark when they arrived.")
+        self.future = counter(
+            "future_total", "Events more than 5 minutes ahead of their append time.", "source"
+        )
+        self.overflow = counter("overflow_total", "States that went over their cap.", "of")
+        self.findings = counter("findings_total", "Findings confirmed.", "status")
+        self.rejected = counter(
+            "rejected_total", "Records of internal topics that could not be read.", "reason"
+        )
+        self.skipped = counter("skipped_total", "Records left to a partition's next owner, not acknowledged.")
+        self.lost = counter(
+            "lost_before_read_total", "Records that Kafka deleted before they were read.", "topic", "partition"
+        )
+        self.errors = counter("evaluation_errors_total", "Batches that failed; each ends the process.")
+        self.acknowledged = counter("acknowledged_total", "Records acknowledged.", "topic")
+        self.open_groups = Gauge(
+            "davylamp_correlate_groups", "Groups with state.", ["table"], registry=registry
+        )
+        self.lag = Gauge(
+            "davylamp_correlate_watermark_lag_seconds",
+            "Clock minus watermark; +Inf until every partition of the source has been reported.",
+            ["source"],
+            registry=registry,
+        )
+
+    def watermark(self, source: str, at: float, clock: Callable[[], float]) -> None:
+        """Show the watermark of a source kind; `at` and `clock` in seconds since the epoch."""
+        self.lag.labels(source).set(float("inf") if at == _MINUS_INFINITY else clock() - at)
+
+    def counts(self) -> dict[str, object]:
+        """Return every counter as plain JSON: name -> number, or name -> {label: number}."""
+        shown: dict[str, object] = {}
+        for name, metric in vars(self).items():
+            if not isinstance(metric, Counter):
+                continue
+            samples = [s for m in metric.collect() for s in m.samples if s.name.endswith("_total")]
+            labelled: Mapping[str, int] = {",".join(s.labels.values()): int(s.value) for s in samples}
+            shown[name] = labelled.get("", 0) if not labelled or "" in labelled else dict(labelled)
+        return shown

@@ -1,0 +1,130 @@
+"""The role: builds the Faust app inside the running loop, starts it, watches it, stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+import faust
+import structlog
+
+from config.settings import Settings
+from connectors.kafka.topics import FINDINGS, FLOWS, MATCHES
+from daemon.roles.correlate import application, broker
+from daemon.roles.correlate.acknowledging import Discipline
+from daemon.roles.correlate.application import SEND_TIMEOUT_S
+from daemon.roles.correlate.error import StoppedWorkingError
+from daemon.roles.correlate.evaluation import Evaluator
+from daemon.roles.correlate.flows import FlowEvaluator
+from daemon.roles.correlate.matches import MatchEvaluator
+from daemon.roles.correlate.metrics import Metrics
+from daemon.roles.correlate.publishing import Publisher, TopicPublisher
+from daemon.roles.correlate.reading import Reading
+from daemon.roles.correlate.table import StateTable
+from daemon.runtime import Runtime
+
+_LOOK_EVERY_S = 1.0
+
+
+async def run(
+    settings: Settings,
+    runtime: Runtime,
+    *,
+    exit_process: Callable[[int], object] = os._exit,
+    publisher: Publisher | None = None,
+) -> None:
+    """Correlate until `runtime.stop` is set. A failed batch calls `exit_process(70)`, which must not return.
+
+    `publisher` replaces `davylamp.findings`. Raises StoppedWorkingError when Faust ends by itself.
+    """
+    if not await broker.topics_made(settings, runtime.health, runtime.stop):
+        return
+    correlate = _Correlate(settings, runtime, exit_process, publisher)
+    try:
+        await correlate.work()
+    finally:
+        await correlate.app.stop()
+
+
+class _Correlate:
+    """The app, its tables and agents, wired."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        runtime: Runtime,
+        exit_process: Callable[[int], object],
+        publisher: Publisher | None,
+    ) -> None:
+        self._runtime = runtime
+        self._exit = exit_process
+        self._settings = settings
+        self._metrics = Metrics(runtime.registry)
+        self.app = app = application.build(settings)
+        self._publisher = publisher or TopicPublisher(
+            application.raw_topic(app, FINDINGS), SEND_TIMEOUT_S
+        )
+        self._matches = MatchEvaluator(settings, self._metrics, runtime.clock)
+        self._flows = FlowEvaluator(settings, self._metrics)
+        self._tables: dict[str, StateTable] = {}
+        self._readings = [
+            self._reading("correlations", MATCHES, self._matches),
+            self._reading("baselines", FLOWS, self._flows),
+        ]
+        app.on_partitions_revoked.connect(self._on_revoked)
+        runtime.status = self.status
+
+    async def work(self) -> None:
+        """Start, then look after Faust and the broker until told to stop."""
+        stop = self._runtime.stop
+        self.app.finalize()
+        starting = asyncio.create_task(self.app.start())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                await asyncio.wait(
+                    {starting, stopping}, timeout=_LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                if self.app.crashed or self.app.should_stop:
+                    raise StoppedWorkingError("Faust stopped by itself")
+                if starting.done():
+                    starting.result()
+                    await self._look_after()
+        finally:
+            for task in (starting, stopping):
+                task.cancel()
+
+    async def _look_after(self) -> None:
+        health = self._runtime.health
+        health.started = self.app.tables.recovery.completed.is_set()
+        health.report(broker.NAME, await broker.answers(self.app))
+        self._show()
+        await broker.pause(self._runtime.stop, _LOOK_EVERY_S)
+
+    def status(self) -> dict[str, object]:
+        """Return the role's part of `davylamp status`."""
+        return {
+            "counts": self._metrics.counts(),
+            "groups": {name: table.size() for name, table in self._tables.items()},
+            "watermarks": self._matches.watermarks(),
+            "generation": self.app.consumer_generation_id,
+        }
+
+    def _reading(self, name: str, topic: str, evaluator: Evaluator) -> Reading:
+        app: faust.App = self.app
+        table = self._tables[name] = application.table(app, name, self._settings.kafka.internal_partitions)
+        discipline = Discipline(evaluator, table, self._publisher, SEND_TIMEOUT_S)
+        reading = Reading(app, topic, discipline, self._metrics, self._exit)
+        application.agent(app, topic, reading.run)
+        return reading
+
+    async def _on_revoked(self, _app: object, revoked: object, **_: object) -> None:
+        structlog.get_logger("davylamp.correlate").info("partitions revoked")
+        for reading in self._readings:
+            await reading.on_revoked()
+
+    def _show(self) -> None:
+        self._matches.show()
+        for name, table in self._tables.items():
+            self._metrics.open_groups.labels(name).set(table.size())

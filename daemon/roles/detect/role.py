@@ -1,0 +1,149 @@
+"""The detect role: raw topics in; findings, matches, flows and dead letters out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+
+import structlog
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from config.settings import Settings
+from connectors.kafka.batch import Lane
+from connectors.kafka.batch_consumer import BatchConsumer
+from connectors.kafka.checkpoint_file import store_for
+from connectors.kafka.conservation import detect_violations
+from connectors.kafka.error import TopicRefusedError
+from connectors.kafka.metrics import ConservationCollector, Standing, by_source, losses
+from connectors.kafka.producer import ConfirmedProducer
+from connectors.kafka.topics import create_topics
+from connectors.sources import catalogue
+from daemon.roles.detect.aliases import KnownAliases
+from daemon.roles.detect.application import application
+from daemon.roles.detect.blocks import block_start
+from daemon.roles.detect.heartbeat import Heartbeat
+from daemon.roles.detect.repeated import RepeatedIds
+from daemon.roles.detect.rules import load_rules
+from daemon.roles.detect.stage import DetectStage
+from daemon.roles.kafka_health import KafkaHealth
+from daemon.runtime import Runtime
+from detectors.sigma.engine import Engine
+
+GROUP = "davylamp-detect"
+_PAUSE_S = 0.5
+_LEAVE_S = 3.0
+
+
+async def run(settings: Settings, runtime: Runtime) -> None:
+    """Detect until `runtime.stop` is set. Raises what ended the consumer; a broker that is away ends nothing."""
+    health = KafkaHealth(runtime.health)
+    if not await topics_made(settings, runtime, health):
+        return
+    detect = _Detect(settings, runtime, health)
+    app = application(settings.kafka.brokers, detect.work)
+    app.finalize()
+    await app.start()
+    try:
+        if app.work is not None:
+            await app.work
+    finally:
+        await app.stop()
+
+
+async def topics_made(settings: Settings, runtime: Runtime, health: KafkaHealth) -> bool:
+    """Make Davylamp's missing topics, waiting for the broker; return False when told to stop.
+
+    A principal that may not make topics goes on: `davylamp topics create` has made them.
+    """
+    report = health.part("admin")
+    while not runtime.stop.is_set():
+        try:
+            await create_topics(settings)
+        except TopicRefusedError as error:
+            structlog.get_logger("davylamp.kafka").info("topics not made", error=str(error))
+            return True
+        except (KafkaError, OSError) as error:
+            report(False, type(error).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(runtime.stop.wait(), _PAUSE_S)
+        else:
+            report(True, "")
+            return True
+    return False
+
+
+class _Detect:
+    """The parts of the role, wired."""
+
+    def __init__(self, settings: Settings, runtime: Runtime, health: KafkaHealth) -> None:
+        self._runtime = runtime
+        self._kinds = settings.kafka.topics.kinds()
+        self._producer = ConfirmedProducer(settings.kafka, health.part("producer"))
+        ruleset = load_rules(settings.detection)
+        self._refused = len(ruleset.refusals)
+        self.stage = DetectStage(
+            source_of={topic: catalogue.profile(kind) for topic, kind in self._kinds.items()},
+            inspect=Engine(ruleset).inspect,
+            aliases=KnownAliases().findings,
+            send=self._producer.send_all,
+            repeated=RepeatedIds(settings.detection.repeated_ids),
+            clock=runtime.clock,
+            max_record_bytes=settings.detection.max_record_bytes,
+        )
+        lane = Lane("events", tuple(self._kinds), self.stage, settings.detection.batch_records)
+        self.consumer = BatchConsumer(
+            kafka=settings.kafka,
+            group=GROUP,
+            lanes=(lane,),
+            store=store_for(settings, GROUP),
+            report=health.part("consumer"),
+            stop=runtime.stop,
+            clock=runtime.clock,
+            assigned=self._assigned,
+            reread=block_start,
+            stop_timeout_s=max(1.0, settings.operation.stop_timeout_s - _LEAVE_S),
+        )
+        self._heartbeat = Heartbeat(runtime.worker, self._kinds, self.consumer, self.stage, self._producer)
+        runtime.registry.register(ConservationCollector("detect", "", self.standings))
+        runtime.status = self.status
+
+    async def work(self) -> None:
+        """Consume and beat until stopped."""
+        beating = asyncio.create_task(self._heartbeat.run())
+        try:
+            await self.consumer.run()
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+            await self._producer.stop(_LEAVE_S)
+
+    def standings(self) -> Mapping[TopicPartition, Standing]:
+        """Return what is counted of each owned partition."""
+        return {
+            tp: Standing(self._kinds[tp.topic], place.checkpoint.counters, self.consumer.lag(tp))
+            for tp, place in self.consumer.places.items()
+        }
+
+    def status(self) -> dict[str, object]:
+        """Return the role's part of `davylamp status`: counts by source, broken laws, losses, lag."""
+        standings = self.standings()
+        counted = by_source(standings)
+        return {
+            "conservation": counted,
+            "violations": _violations(counted),
+            "lost_before_read": losses(standings),
+            "lag": {f"{tp.topic}/{tp.partition}": standing.lag for tp, standing in standings.items()},
+            "evaluation_errors": dict(self.stage.evaluation_errors),
+            "rules_refused": self._refused,
+        }
+
+    def _assigned(self) -> None:
+        self._runtime.health.started = True
+
+
+def _violations(counted: Mapping[str, Mapping[str, int]]) -> Sequence[str]:
+    return [
+        f"{kind}: {broken}" for kind, counters in counted.items() for broken in detect_violations(counters)
+    ]

@@ -1,0 +1,92 @@
+"""A plan as people read it: its steps in words, who feels it, the way back, the guards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.store.records import ActionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One step; `effect` is empty when it only looks; `state` is empty before it has begun."""
+
+    title: str
+    effect: str
+    irreversible: bool
+    state: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuardLine:
+    """One guard's verdict and reason."""
+
+    name: str
+    passed: bool
+    reason: str
+
+
+def steps(action: ActionRecord) -> Sequence[PlanStep]:
+    """Return the plan's steps with how far each has come."""
+    done = {step.name: step for step in action.steps}
+    planned = action.plan.get("steps")
+    out: list[PlanStep] = []
+    for item in planned if isinstance(planned, list) else []:
+        values: Mapping[str, Any] = item if isinstance(item, dict) else {"name": item}
+        name = str(values.get("name", ""))
+        at = done.get(name)
+        out.append(
+            PlanStep(
+                title=name.replace("_", " ").capitalize(),
+                effect=str(values.get("effect") or ""),
+                irreversible=values.get("irreversible") is True,
+                state=at.state if at else "",
+                note=at.note if at else "",
+            )
+        )
+    return out
+
+
+def guards(action: ActionRecord) -> Sequence[GuardLine]:
+    """Return the verdicts of the last look at the guards; those that hold the action come first."""
+    lines = [
+        GuardLine(str(item.get("name", "")), item.get("passed") is True, str(item.get("reason", "")))
+        for item in action.guards
+    ]
+    return sorted(lines, key=lambda line: line.passed)
+
+
+def blast_radius(action: ActionRecord) -> Sequence[str]:
+    """Return who feels the rotation."""
+    told = _lines(action.plan.get("blast_radius"))
+    if told:
+        return told
+    if action.mode == "orderly":
+        return ["One credential. Its consumers move first; the old one dies when they have."]
+    return [
+        "One credential: its stored password changes at once.",
+        "Every live session of this login ends, also those of honest consumers.",
+        "Consumers that do not read the new password from the vault are refused until they do.",
+    ]
+
+
+def undo(action: ActionRecord) -> Sequence[str]:
+    """Return the way back."""
+    return _lines(action.plan.get("undo")) or [
+        "There is none, on purpose: the old password has leaked and is not brought back.",
+        "If consumers break, let them read the new password from the vault; the playbook says how.",
+    ]
+
+
+def digest_parts(digest: str) -> Sequence[str]:
+    """Return the digest in groups of eight characters, for comparing by eye."""
+    return [digest[at : at + 8] for at in range(0, len(digest), 8)]
+
+
+def _lines(value: object) -> list[str]:
+    if isinstance(value, str) and value:
+        return [value]
+    return [str(item) for item in value] if isinstance(value, list) else []

@@ -1,0 +1,89 @@
+"""A match: that one event satisfied one rule of a correlation, as the record on `davylamp.matches`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from detectors.event import Entity, EntityRole, EntityType, Fields, Json
+from detectors.level import Level, parse_level
+
+MAX_ENTITIES: Final = 16
+
+
+class MatchFormatError(ValueError):
+    """A record is not a match; the message names the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One match. `time` is event time in seconds (UTC); `group` the values of the group-by fields."""
+
+    correlation: str
+    rule: str
+    group: tuple[str | None, ...]
+    event_id: str
+    time: float
+    source: str
+    level: Level
+    entities: tuple[Entity, ...]
+    summary: str
+
+    def key(self) -> str:
+        """Return the key of the record: correlation id, ``|``, JSON list of the group values."""
+        return f"{self.correlation}|{json.dumps(self.group, ensure_ascii=True, separators=(',', ':'))}"
+
+    def to_json(self) -> Fields:
+        """Return the record (`docs/architecture.md`, messages)."""
+        return {
+            "kind": "match",
+            "correlation": self.correlation,
+            "rule": self.rule,
+            "group": list(self.group),
+            "event_id": self.event_id,
+            "time": self.time,
+            "source": self.source,
+            "level": self.level,
+            "entities": [{"type": e.type, "id": e.id, "role": e.role} for e in self.entities],
+            "summary": self.summary,
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Json]) -> Match:
+        """Read a record back. Raises MatchFormatError that names what is wrong."""
+        try:
+            if record["kind"] != "match":
+                raise MatchFormatError(f"kind is {record['kind']!r}, expected 'match'")
+            group = cast("list[str | None]", record["group"])
+            return cls(
+                correlation=_text(record, "correlation"),
+                rule=_text(record, "rule"),
+                group=tuple(None if value is None else str(value) for value in group),
+                event_id=_text(record, "event_id"),
+                time=float(cast(float, record["time"])),
+                source=_text(record, "source"),
+                level=parse_level(_text(record, "level")),
+                entities=entities_from(cast("list[Fields]", record["entities"])),
+                summary=_text(record, "summary"),
+            )
+        except MatchFormatError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise MatchFormatError(f"not a match: {type(error).__name__}: {error}") from error
+
+
+def entities_from(items: Sequence[Mapping[str, Json]]) -> tuple[Entity, ...]:
+    """Return entities of their JSON form. Raises KeyError, TypeError for anything else."""
+    return tuple(
+        Entity(cast(EntityType, str(e["type"])), str(e["id"]), cast(EntityRole, str(e["role"])))
+        for e in items
+    )
+
+
+def _text(record: Mapping[str, Json], key: str) -> str:
+    value = record[key]
+    if not isinstance(value, str):
+        raise MatchFormatError(f"{key} is {type(value).__name__}, expected text")
+    return value

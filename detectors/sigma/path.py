@@ -1,0 +1,98 @@
+"""Field lookup: a dotted path into a record, fanning out through lists.
+
+The specification leaves nested fields open. Here ``a.b`` reads ``{"a": {"b": 1}}``, ``{"a.b": 1}`` and
+``{"a": [{"b": 1}, {"b": 2}]}`` (all of them); a nested key is preferred to a literal dotted one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Final, TypeAlias
+
+from detectors.event import Fields, Json
+from detectors.sigma.document import UnsupportedConstructError
+
+MAX_SEGMENTS: Final = 16
+
+
+class Missing(Enum):
+    """The field is not there, which is not the same as null."""
+
+    MISSING = "missing"
+
+
+MISSING: Final = Missing.MISSING
+Found: TypeAlias = "Json | Missing"
+Lookup: TypeAlias = Callable[[Fields], Found]
+
+
+def lookup(path: str) -> Lookup:
+    """Return a function that reads `path`: a value, a list of values (fan-out), or MISSING.
+
+    Raises UnsupportedConstructError for a path of more than 16 segments.
+    """
+    parts = tuple(path.split("."))
+    if len(parts) > MAX_SEGMENTS:
+        raise UnsupportedConstructError(
+            f"the field path has {len(parts)} segments", f"Use at most {MAX_SEGMENTS} segments", path
+        )
+    if len(parts) == 1:
+        return lambda fields: fields.get(path, MISSING)
+    if len(parts) == 2:
+        return _lookup_two(path, *parts)
+    return _lookup_deep(parts)
+
+
+def _lookup_two(path: str, first: str, second: str) -> Lookup:
+    def get(fields: Fields) -> Found:
+        head = fields.get(first)
+        if isinstance(head, dict):
+            found = head.get(second, MISSING)
+            if found is not MISSING:
+                return found
+        elif isinstance(head, list):
+            return _walk(fields, (first, second))
+        return fields.get(path, MISSING)
+
+    return get
+
+
+def _lookup_deep(parts: tuple[str, ...]) -> Lookup:
+    def get(fields: Fields) -> Found:
+        value: Found = fields
+        for part in parts:
+            if not isinstance(value, dict):
+                break
+            value = value.get(part, MISSING)
+        else:
+            if value is not MISSING:
+                return value
+        return _walk(fields, parts)
+
+    return get
+
+
+def _walk(value: Json, parts: tuple[str, ...]) -> Found:
+    if isinstance(value, list):
+        found = [hit for item in value if (hit := _walk(item, parts)) is not MISSING]
+        return [*found] if found else MISSING
+    if not isinstance(value, dict):
+        return MISSING
+    for size in range(1, len(parts) + 1):
+        inner = value.get(".".join(parts[:size]), MISSING)
+        if inner is MISSING:
+            continue
+        hit = inner if size == len(parts) else _walk(inner, parts[size:])
+        if hit is not MISSING:
+            return hit
+    return MISSING
+
+
+def leaves(found: Found) -> Iterator[Json]:
+    """Yield the values of `found`, lists opened at any depth; nothing for MISSING."""
+    if isinstance(found, list):
+        for item in found:
+            yield from leaves(item)
+    elif found is not MISSING:
+        yield found

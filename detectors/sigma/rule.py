@@ -1,0 +1,91 @@
+"""A loaded rule and a loaded correlation, free of pySigma's mutable objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from detectors.event import LogSource, SourceProfile
+from detectors.level import Level
+from detectors.sigma.condition import Condition
+
+CorrelationKind: TypeAlias = Literal["event_count", "temporal_ordered"]
+Operator: TypeAlias = Literal["gt", "gte", "lt", "lte", "eq", "neq"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What rules and correlations share. `id` is a UUID as text, `line` is 1-based.
+
+    `attack` holds ATT&CK technique ids (``T1552.007``), `tags` every tag as written. `version` is the
+    rule's major version and part of each finding's id; `playbook` the page for the person on call.
+    """
+
+    id: str
+    name: str | None
+    title: str
+    description: str
+    level: Level
+    attack: tuple[str, ...]
+    tags: tuple[str, ...]
+    falsepositives: tuple[str, ...]
+    references: tuple[str, ...]
+    version: int
+    playbook: str | None
+    path: str
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `quiet`: only feeds correlations, makes no findings of its own."""
+
+    identity: Identity
+    logsource: LogSource
+    condition: Condition
+    quiet: bool = False
+
+    @property
+    def id(self) -> str:
+        """The rule's id."""
+        return self.identity.id
+
+
+@dataclass(frozen=True, slots=True)
+class CorrelationRule:
+    """One correlation. `rules` are rule ids in their order, `timespan_s` seconds.
+
+    `fields` has for each rule id the event fields that make the group, in the order of `group_by`.
+    """
+
+    identity: Identity
+    kind: CorrelationKind
+    rules: tuple[str, ...]
+    group_by: tuple[str, ...]
+    fields: Mapping[str, tuple[str, ...]]
+    timespan_s: float
+    op: Operator
+    count: int
+    generate: bool
+
+    @property
+    def id(self) -> str:
+        """The correlation's id."""
+        return self.identity.id
+
+
+def routes(logsource: LogSource, profile: SourceProfile) -> bool:
+    """Return whether a rule's log source means events of `profile`.
+
+    Every key that the rule gives must agree with one of the profile's log sources; keys left out on
+    either side match anything (Sigma appendix, log sources).
+    """
+    return any(_agrees(logsource, offered) for offered in profile.logsources)
+
+
+def _agrees(wanted: LogSource, offered: LogSource) -> bool:
+    return all(
+        want is None or have is None or want.casefold() == have.casefold()
+        for want, have in zip(wanted, offered, strict=True)
+    )

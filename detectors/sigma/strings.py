@@ -1,0 +1,71 @@
+"""Tests for Sigma strings: all string values of one field together, so that one set or tuple decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from detectors.sigma.path import Found
+from detectors.sigma.text import Pattern, glob_test, texts
+
+Test: TypeAlias = Callable[[Found], bool]
+TextTest: TypeAlias = Callable[[str], bool]
+
+
+def string_test(patterns: Iterable[Pattern], *, cased: bool) -> Test:
+    """Return a test that holds if any value of a field matches any of `patterns`."""
+    known = list(patterns)
+    if all(item.kind == "equals" for item in known):
+        return _equality(frozenset(item.text for item in known), cased=cased)
+    return _over_texts(text_test(known), cased=cased)
+
+
+def text_test(patterns: Iterable[Pattern]) -> TextTest:
+    """Return a test of one (already case-folded, if need be) text against any of `patterns`."""
+    by_kind: dict[str, list[str]] = {}
+    for item in patterns:
+        by_kind.setdefault(item.kind, []).append(item.text)
+    tests: list[TextTest] = []
+    if equals := frozenset(by_kind.get("equals", ())):
+        tests.append(equals.__contains__)
+    if prefixes := tuple(by_kind.get("startswith", ())):
+        tests.append(lambda text: text.startswith(prefixes))
+    if suffixes := tuple(by_kind.get("endswith", ())):
+        tests.append(lambda text: text.endswith(suffixes))
+    if needles := tuple(by_kind.get("contains", ())):
+        tests.append(_any_needle(needles))
+    tests.extend(glob_test(expression) for expression in by_kind.get("glob", ()))
+    if len(tests) == 1:
+        return tests[0]
+    return lambda text: any(test(text) for test in tests)
+
+
+def _any_needle(needles: tuple[str, ...]) -> TextTest:
+    if len(needles) == 1:
+        needle = needles[0]
+        return lambda text: needle in text
+    return lambda text: any(needle in text for needle in needles)
+
+
+def _equality(values: frozenset[str], *, cased: bool) -> Test:
+    if cased:
+        return lambda found: any(text in values for text in texts(found))
+
+    def test(found: Found) -> bool:
+        if isinstance(found, str):
+            return found.casefold() in values
+        return any(text.casefold() in values for text in texts(found))
+
+    return test
+
+
+def _over_texts(text_matches: TextTest, *, cased: bool) -> Test:
+    if cased:
+        return lambda found: any(text_matches(text) for text in texts(found))
+
+    def test(found: Found) -> bool:
+        if isinstance(found, str):
+            return text_matches(found.casefold())
+        return any(text_matches(text.casefold()) for text in texts(found))
+
+    return test

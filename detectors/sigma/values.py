@@ -1,0 +1,176 @@
+"""Tests for every kind of Sigma value. Each is a decision where the specification is silent:
+
+numbers equal their text (``42`` and ``"42"``); ``re`` searches, it is not anchored; ``exists`` is true for
+null; ``null`` is also a field that is not there; ``cidr`` is false for what is no address and reads
+``address:port``; comparisons read numeric text and are false for anything else.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+from sigma.types import (
+    CompareOperators,
+    SigmaBool,
+    SigmaCasedString,
+    SigmaCIDRExpression,
+    SigmaCompareExpression,
+    SigmaExists,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegularExpression,
+    SigmaString,
+    SigmaTimestampPart,
+    SigmaType,
+)
+
+from detectors.event import Json
+from detectors.sigma.document import UnsupportedConstructError
+from detectors.sigma.path import MISSING, Found, leaves
+from detectors.sigma.regex import search_test
+from detectors.sigma.strings import Test, string_test
+from detectors.sigma.text import Pattern, pattern, texts
+
+_PORTED: Final = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](?::\d{1,5})?|(?P<v4>\d+\.\d+\.\d+\.\d+):\d{1,5}")
+_COMPARE: Final[dict[CompareOperators, Callable[[float, float], bool]]] = {
+    CompareOperators.LT: operator.lt,
+    CompareOperators.LTE: operator.le,
+    CompareOperators.GT: operator.gt,
+    CompareOperators.GTE: operator.ge,
+    CompareOperators.NEQ: operator.ne,
+}
+
+
+def value_test(values: Sequence[SigmaType]) -> Test:
+    """Return a test that holds if a field matches any of `values`.
+
+    Raises UnsupportedConstructError that names the first value which cannot be evaluated.
+    """
+    plain: list[Pattern] = []
+    cased: list[Pattern] = []
+    numbers: list[int | float] = []
+    tests: list[Test] = []
+    for value in values:
+        if isinstance(value, SigmaCasedString):
+            cased.append(pattern(value, cased=True))
+        elif isinstance(value, SigmaString):
+            plain.append(pattern(value, cased=False))
+        elif isinstance(value, SigmaNumber) and not isinstance(value, SigmaTimestampPart):
+            numbers.append(value.number)
+        else:
+            tests.append(_single(value))
+    if numbers:
+        tests.insert(0, _number(numbers))
+    if cased:
+        tests.insert(0, string_test(cased, cased=True))
+    if plain:
+        tests.insert(0, string_test(plain, cased=False))
+    return tests[0] if len(tests) == 1 else lambda found: any(test(found) for test in tests)
+
+
+def _single(value: SigmaType) -> Test:
+    if isinstance(value, SigmaBool):
+        return _boolean(value.boolean)
+    if isinstance(value, SigmaNull):
+        return _null
+    if isinstance(value, SigmaExists):
+        wanted = value.exists
+        return lambda found: (found is not MISSING) is wanted
+    if isinstance(value, SigmaRegularExpression):
+        return _regex(value)
+    if isinstance(value, SigmaCIDRExpression):
+        return _cidr(value.network)
+    if isinstance(value, SigmaCompareExpression):
+        return _compare(_COMPARE[value.op], float(value.number.number))
+    name = type(value).__name__.removeprefix("Sigma")
+    raise UnsupportedConstructError(f"the value kind {name} is not evaluated", "Write the rule without it")
+
+
+def _null(found: Found) -> bool:
+    if found is MISSING or found is None:
+        return True
+    return isinstance(found, list) and all(leaf is None for leaf in leaves(found))
+
+
+def _boolean(wanted: bool) -> Test:
+    word = "true" if wanted else "false"
+    return lambda found: any(text.casefold() == word for text in texts(found))
+
+
+def _number(wanted: Iterable[int | float]) -> Test:
+    numbers = frozenset(wanted)
+
+    def test(found: Found) -> bool:
+        if isinstance(found, int):
+            return found in numbers and not isinstance(found, bool)
+        return any(_numeric(leaf) in numbers for leaf in leaves(found))
+
+    return test
+
+
+def _numeric(value: Json) -> int | float | None:
+    """Return a number, also of its text; None for what is none (infinities and NaN are none)."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str):
+        if len(value) > 64 or "_" in value:
+            return None
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    return None
+
+
+def _compare(holds: Callable[[float, float], bool], limit: float) -> Test:
+    def test(found: Found) -> bool:
+        for leaf in leaves(found):
+            number = _numeric(leaf)
+            if number is not None and holds(number, limit):
+                return True
+        return False
+
+    return test
+
+
+def _regex(value: SigmaRegularExpression) -> Test:
+    flags = 0
+    for flag in value.flags:
+        flags |= value.sigma_to_python_flags[flag]
+    matches = search_test(str(value.regexp), flags)
+    return lambda found: any(matches(text) for text in texts(found))
+
+
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the address in `text` (``10.0.0.1``, ``10.0.0.1:443``, ``[::1]:443``), else None."""
+    if len(text) > 64:
+        return None
+    ported = _PORTED.fullmatch(text)
+    if ported is not None:
+        text = ported["v6"] or ported["v4"]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return address if mapped is None else mapped
+
+
+def _cidr(network: IPv4Network | IPv6Network) -> Test:
+    def test(found: Found) -> bool:
+        for text in texts(found):
+            address = address_of(text)
+            if address is not None and address.version == network.version and address in network:
+                return True
+        return False
+
+    return test

@@ -1,0 +1,24 @@
+"""Text of events in sentences for people: bounded and without control characters."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from detectors.identifier import digest16
+
+MAX_SENTENCE: Final = 600
+MAX_NAME: Final = 200
+
+
+def plain(text: str, limit: int = MAX_NAME) -> str:
+    """Return `text` on one line, unprintable characters as ``?``, at most `limit` characters.
+
+    Attackers write names: bidirectional marks and line breaks must not reorder or forge a sentence.
+    """
+    shown = "".join(char if char.isprintable() else "?" for char in text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def key_part(text: str) -> str:
+    """Return `text` as part of a key: whole up to 200 characters, else its head and its hash."""
+    return text if len(text) <= MAX_NAME else f"{text[:180]}~{digest16(text)}"

@@ -1,0 +1,106 @@
+"""What the operator allows, as the pure rooms see it. `daemon/wiring.py` builds it from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from detectors.level import Level, rank
+from playbooks.playbook import Playbook
+from playbooks.ports import StepSpec
+from playbooks.target import DataClass, TargetRef
+
+Mode: TypeAlias = Literal["propose", "auto"]
+POLICY_VERSION: Final = "1"
+ALL_CLASSES: Final[tuple[DataClass, ...]] = ("public", "internal", "confidential", "restricted", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class CapLimits:
+    """How many automatic actions may start in an hour; `fresh_actor_share` of the site's is kept back."""
+
+    per_actor_hour: int = 2
+    per_owner_hour: int = 2
+    site_hour: int = 10
+    fresh_actor_share: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Every duration that decides, in seconds. Defaults as in `docs/architecture.md`."""
+
+    cooldown_success_s: float = 1800.0
+    cooldown_failure_s: float = 600.0
+    freshness_s: float = 86_400.0
+    skew_s: float = 60.0
+    signals_window_s: float = 3600.0
+    drill_s: float = 90 * 86_400.0
+    approval_expiry_s: float = 3600.0
+    intent_s: float = 60.0
+    proposal_page_after_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ApproverRef:
+    """A person who may approve actions on targets of `classes`. `aliases` are their other names."""
+
+    name: str
+    classes: tuple[DataClass, ...] = ALL_CLASSES
+    aliases: tuple[str, ...] = ()
+
+    def is_called(self, name: str) -> bool:
+        """Return whether `name` means this person, in any case of letters."""
+        return name.casefold() in {text.casefold() for text in (self.name, *self.aliases)}
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierRule:
+    """A notifier and the lowest level that it is told of."""
+
+    name: str
+    min_level: Level = "high"
+
+    def wants(self, level: Level) -> bool:
+        """Return whether an incident of `level` goes to this notifier."""
+        return rank(level) >= rank(self.min_level)
+
+
+def _no_steps(_target: TargetRef) -> Sequence[StepSpec]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything that decides besides the findings and the rows.
+
+    `own_identities` are Davylamp's own (entity type, id), for example ("vault_entity", ...).
+    `denied` are target keys that are never touched. `rule_playbooks` maps a rule id to a playbook id
+    and comes after the playbook that a finding's label `playbook` names. `steps_of` gives a target's
+    steps, for the plan that people approve.
+    """
+
+    site: str = "default"
+    mode: Mode = "propose"
+    kill_switch: bool = False
+    caps: CapLimits = CapLimits()
+    times: Times = Times()
+    targets: tuple[TargetRef, ...] = ()
+    playbooks: Mapping[str, Playbook] = field(default_factory=dict[str, Playbook])
+    approvers: tuple[ApproverRef, ...] = ()
+    own_identities: frozenset[tuple[str, str]] = frozenset()
+    denied: frozenset[str] = frozenset()
+    rule_playbooks: Mapping[str, str] = field(default_factory=dict[str, str])
+    notifiers: tuple[NotifierRule, ...] = ()
+    steps_of: Callable[[TargetRef], Sequence[StepSpec]] = _no_steps
+    max_targets_per_incident: int = 3
+    max_pages_per_hour: int = 30
+    version: str = POLICY_VERSION
+
+    def approver(self, name: str) -> ApproverRef | None:
+        """Return the approver with exactly this name."""
+        return next((person for person in self.approvers if person.name == name), None)
+
+    def target(self, key: str) -> TargetRef | None:
+        """Return the configured target with this key."""
+        return next((target for target in self.targets if target.key == key), None)
