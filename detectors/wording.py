@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from detectors.identifier import digest16
@@ -22,3 +23,10 @@ def plain(text: str, limit: int = MAX_NAME) -> str:
 def key_part(text: str) -> str:
     """Return `text` as part of a key: whole up to 200 characters, else its head and its hash."""
     return text if len(text) <= MAX_NAME else f"{text[:180]}~{digest16(text)}"
+
+
+def listed(names: Sequence[str], shown: int = 5) -> str:
+    """Return names for a sentence: the first `shown`, and how many more there are."""
+    text = ", ".join(plain(name, 80) for name in names[:shown])
+    more = len(names) - shown
+    return f"{text} and {more} more" if more > 0 else text

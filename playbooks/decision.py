@@ -43,7 +43,9 @@ class Decision:
     alias: Alias | None = None
 
 
-def decide(finding: Finding, policy: Policy, received_at: float, *, own_unexplained: bool = False) -> Decision:
+def decide(
+    finding: Finding, policy: Policy, received_at: float, *, own_unexplained: bool = False
+) -> Decision:
     """Return what `finding` (bounded) leads to. `received_at` is seconds (UTC).
 
     `own_unexplained`: Davylamp's own identity did it and no intent explains it; that is critical.
@@ -76,7 +78,7 @@ def decide(finding: Finding, policy: Policy, received_at: float, *, own_unexplai
 
 
 def playbook_for(finding: Finding, policy: Policy) -> str:
-    """Return the playbook's id: by the finding's label, by the playbooks' rules, by the rules, else triage."""
+    """Return the playbook's id: by label, by the playbooks' rules, by the rules' playbooks, else triage."""
     label = finding.labels.get("playbook", "")
     if label in policy.playbooks:
         return label

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, cast, get_args
 
@@ -45,11 +46,10 @@ def alias_of(finding: Finding) -> Alias | None:
     labels = finding.labels
     if finding.rule_id != ALIAS_RULE:
         return None
-    kinds = (labels.get("a_type"), labels.get("b_type"))
-    ids = (labels.get("a_id"), labels.get("b_id"))
-    if not all(ids) or any(kind not in _TYPES for kind in kinds):
-        return None
-    a, b = (
-        (cast(EntityType, kind), bounded_id(str(text))) for kind, text in zip(kinds, ids, strict=True)
-    )
-    return Alias(a, b, finding.event_time) if a != b else None
+    a, b = _node(labels, "a"), _node(labels, "b")
+    return Alias(a, b, finding.event_time) if a and b and a != b else None
+
+
+def _node(labels: Mapping[str, str], side: str) -> tuple[EntityType, str] | None:
+    kind, name = labels.get(f"{side}_type", ""), labels.get(f"{side}_id", "")
+    return (cast(EntityType, kind), bounded_id(name)) if kind in _TYPES and name else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final, TypeAlias
 
@@ -43,7 +43,7 @@ def connects(node: Node) -> bool:
 
 def reach(
     start: Iterable[Node],
-    neighbours: Callable[[Node], Iterable[Node]],
+    neighbours: Callable[[Sequence[Node]], Iterable[Node]],
     *,
     own: frozenset[Node] = frozenset(),
     hops: int = MAX_HOPS,
@@ -51,7 +51,7 @@ def reach(
 ) -> Mapping[Node, int]:
     """Return every thing within `hops` aliases of `start` and how many it took; at most `limit` things.
 
-    `neighbours` gives the aliases valid at the event's time. Davylamp's `own` identities carry nothing.
+    `neighbours` gives the other names, valid at the event's time, of several things at once. Davylamp's `own` identities carry nothing.
     """
     found: dict[Node, int] = {}
     edge = sorted({node for node in start if connects(node) and node not in own})[:limit]
@@ -59,7 +59,7 @@ def reach(
         found.update(dict.fromkeys(edge, distance))
         if distance == hops or len(found) >= limit:
             break
-        following = {other for node in edge for other in neighbours(node)}
+        following = set(neighbours(edge))
         edge = sorted(n for n in following if n not in found and n not in own and connects(n))
         edge = edge[: limit - len(found)]
         if not edge:

@@ -18,7 +18,15 @@ _BY_TYPE: Final[Mapping[str, str]] = {
     "address": "address",
     "namespace": "namespace",
 }
-_ACTORS: Final = ("k8s_user", "iam_principal", "service_account", "vault_entity", "access_key", "workload", "pod")
+_ACTORS: Final = (
+    "k8s_user",
+    "iam_principal",
+    "service_account",
+    "vault_entity",
+    "access_key",
+    "workload",
+    "pod",
+)
 
 
 def values_of(incident: Mapping[str, Json]) -> dict[str, str]:

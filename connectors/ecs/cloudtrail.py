@@ -29,11 +29,11 @@ _TYPES: Final = (
 
 def document(event: Event) -> dict[str, Any]:
     """Return the ECS document of a CloudTrail event."""
-    fields = event.fields
+    fields: dict[str, Any] = redact(event.fields)
     service, action = str(fields["eventSource"]), str(fields["eventName"])
     identity = object_at(fields, "userIdentity")
     issuer = object_at(identity, "sessionContext", "sessionIssuer")
-    ecs = of_event(event, "aws.cloudtrail", "aws")
+    ecs = of_event(event, fields, "aws.cloudtrail", "aws")
     name = text_at(issuer, "userName") or text_at(identity, "userName")
     target = text_at(fields, "requestParameters", "userName")
     ecs.put_all(
@@ -88,7 +88,7 @@ def _vendor(ecs: Ecs, fields: dict[str, Any], identity: dict[str, Any]) -> None:
         ("responseElements", "response_elements"),
         ("additionalEventData", "additional_eventdata"),
     ):
-        value = redact(fields.get(key))
+        value = fields.get(key)
         if not value:
             continue
         text = orjson.dumps(value).decode()

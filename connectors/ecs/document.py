@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import orjson
 
-from connectors.ecs.redaction import redact
 from connectors.sources.untrusted import address
 from detectors.event import Event
 from detectors.finding import rfc3339
@@ -27,7 +26,6 @@ class Ecs:
             "event": {"kind": kind, "id": ident, "module": module, "dataset": dataset},
         }
         self._related: dict[str, dict[str, None]] = {}
-        self._original = ""
 
     def put(self, path: str, value: Any, limit: int = KEYWORD_LIMIT) -> None:
         """Set the field at `path`; None, "" and empty containers are left out, texts cut to `limit`."""
@@ -69,32 +67,28 @@ class Ecs:
         self.related("ip", ip)
 
     def finish(self) -> dict[str, Any]:
-        """Return the document, redacted."""
+        """Return the document. It was built from a redacted record."""
         for kind, values in self._related.items():
             self.put(f"related.{kind}", list(values))
-        done: dict[str, Any] = redact(self._root)
-        done["event"]["id"] = self._root["event"]["id"]
-        if self._original:
-            done["event"]["original"] = self._original
-        return done
+        return self._root
 
     def original(self, record: Any) -> None:
-        """Set event.original to the redacted JSON text of `record` if that is at most 32 KiB."""
-        text = orjson.dumps(redact(record))
+        """Set event.original to the JSON text of a redacted `record` if that is at most 32 KiB."""
+        text = orjson.dumps(record)
         if len(text) <= ORIGINAL_LIMIT:
-            self._original = text.decode()
+            self._root["event"]["original"] = text.decode()
         else:
             self.put("labels.original", "left out, over 32 KiB")
 
 
-def of_event(event: Event, dataset: str, module: str, original: Any | None = None) -> Ecs:
-    """Return the document of an event so far: time, id, outcome, original (redacted, at most 32 KiB).
+def of_event(event: Event, record: Any, dataset: str, module: str) -> Ecs:
+    """Return the document of an event so far: time, id, outcome, origin, original (at most 32 KiB).
 
-    `original` is what stands as the record when the source had to mask more than names tell.
+    `record` is the event's redacted record; everything else in the document is taken from it too.
     """
     ecs = Ecs(event.time, "event", dataset, module, event.event_id)
     ecs.put("event.outcome", event.profile.outcome(event))
-    ecs.original(event.fields if original is None else original)
+    ecs.original(record)
     for key, path in _ORIGIN:
         ecs.put(path, event.origin.get(key))
     ecs.put_all((("observer.vendor", "Davylamp"), ("observer.product", "davylamp")))

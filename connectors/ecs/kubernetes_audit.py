@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.ecs.document import Ecs, of_event
-from connectors.ecs.redaction import mask
+from connectors.ecs.redaction import mask, redact
 from connectors.sources.untrusted import integer_at, list_at, object_at, text_at
 from detectors.event import Event
 
@@ -35,9 +35,9 @@ _WITH_SECRETS: Final = frozenset({"secrets", "configmaps"})
 
 def document(event: Event) -> dict[str, Any]:
     """Return the ECS document of an audit event."""
-    fields = event.fields
+    fields: dict[str, Any] = redact(_shown(event.fields))
     target = object_at(fields, "objectRef")
-    ecs = of_event(event, "kubernetes.audit_logs", "kubernetes", _original(fields))
+    ecs = of_event(event, fields, "kubernetes.audit_logs", "kubernetes")
     user = text_at(fields, "user", "username")
     effective = text_at(fields, "impersonatedUser", "username")
     addresses = [text for text in list_at(fields, "sourceIPs") if isinstance(text, str)]
@@ -47,11 +47,14 @@ def document(event: Event) -> dict[str, Any]:
         (
             ("event.provider", "kube-apiserver"),
             ("event.action", verb),
-            ("event.category", ["iam"] if target.get("resource") in _IAM else ["configuration"]),
+            ("event.category", ["iam"] if text_at(target, "resource") in _IAM else ["configuration"]),
             ("event.type", _TYPES.get(verb, ["info"])),
             ("user.name", user),
             ("user.id", text_at(fields, "user", "uid")),
-            ("user.roles", [text for text in list_at(fields, "user", "groups")[:64] if isinstance(text, str)]),
+            (
+                "user.roles",
+                [text for text in list_at(fields, "user", "groups")[:64] if isinstance(text, str)],
+            ),
             ("user.effective.name", effective),
             ("user_agent.original", text_at(fields, "userAgent")),
             ("http.request.id", text_at(fields, "auditID")),
@@ -87,7 +90,7 @@ def _vendor(ecs: Ecs, fields: Mapping[str, Any]) -> None:
     ecs.put("kubernetes.audit.annotations", notes)
 
 
-def _original(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The record with the contents of secrets and config maps masked and managed fields left out."""
     hidden = text_at(fields, "objectRef", "resource") in _WITH_SECRETS
     record = dict(fields)
@@ -100,7 +103,7 @@ def _original(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _body(body: Mapping[str, Any], hidden: bool) -> dict[str, Any]:
     kept = dict(body)
-    hidden = hidden or kept.get("kind") in {"Secret", "SecretList", "ConfigMap", "ConfigMapList"}
+    hidden = hidden or text_at(kept, "kind") in {"Secret", "SecretList", "ConfigMap", "ConfigMapList"}
     if hidden:
         for key in ("data", "stringData", "binaryData"):
             if key in kept:

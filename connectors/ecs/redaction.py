@@ -12,57 +12,33 @@ MASK: Final = "[redacted]"
 STRING_LIMIT: Final = 8 * 1024
 LIST_LIMIT: Final = 1_000
 _HASHED: Final = "hmac-sha256:"
-_SECRET_KEYS: Final = frozenset(
-    {
-        "password",
-        "passwd",
-        "pwd",
-        "passphrase",
-        "masteruserpassword",
-        "newpassword",
-        "oldpassword",
-        "secret",
-        "secretaccesskey",
-        "secretstring",
-        "secretbinary",
-        "secretkey",
-        "sessiontoken",
-        "token",
-        "idtoken",
-        "accesstoken",
-        "refreshtoken",
-        "clienttoken",
-        "clientsecret",
-        "privatekey",
-        "privatekeydata",
-        "keymaterial",
-        "plaintext",
-        "apikey",
-        "authorization",
-        "credentials",
-        "jwt",
-        "otp",
-        "unsealkey",
-        "rootkey",
-        "stringdata",
-    }
+_WORDS: Final = (
+    "password passwd pwd passphrase master_user_password new_password old_password secret secret_access_key "
+    "secret_string secret_binary secret_key session_token token id_token access_token refresh_token "
+    "client_token client_secret private_key private_key_data key_material plaintext api_key authorization "
+    "credentials jwt otp unseal_key root_key string_data"
 )
+_SECRET_KEYS: Final = frozenset(
+    form for word in _WORDS.split() for form in (word, word.replace("_", ""), word.replace("_", "-"))
+)
+_SECRET_ENDINGS: Final = ("password", "passwd", "secretkey", "secret_key", "_token", "secretaccesskey")
 _WHOLE_OBJECTS: Final = frozenset({"stringdata"})
-_TOKENS: Final = re.compile(
-    r"(?<![A-Za-z0-9])(?:hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}"
-    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"
-    r"|(?<![A-Za-z0-9/+=])(?=[a-z0-9/+]{0,39}[A-Z])(?=[A-Z0-9/+]{0,39}[a-z])(?=[A-Za-z/+]{0,39}[0-9])"
+_AFTER_DOT: Final = re.compile(r"\.[A-Za-z0-9_-]{20,}")
+_JWT: Final = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*")
+_AWS_SECRET: Final = re.compile(
+    r"(?<![A-Za-z0-9/+=])(?=[a-z0-9/+]{0,39}[A-Z])(?=[A-Z0-9/+]{0,39}[a-z])(?=[A-Za-z/+]{0,39}[0-9])"
     r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
-    r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]{0,8192}(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?"
+)
+_PRIVATE_KEY: Final = re.compile(
+    r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]{0,8192}(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?"
 )
 _ASSIGNED: Final = re.compile(
     r"((?:pass(?:word|wd|phrase)?|pwd|secret(?:_?(?:access_?)?(?:key|string|text|value))?|token|api_?key)"
-    r"(?:=|%3[dD]|\\{0,4}[\"']\s{0,4}[:=]\s{0,4}|:\s{1,4})(?:\\{0,4}[\"'])?)"
+    r"(?:=|%3[dD]|\\{0,4}[\"']\s{0,4}[:=]\s{0,4}|:\s{1,4}|\s{1,4}(?=\S{40}(?:\s|$)))(?:\\{0,4}[\"'])?)"
     r"(?!hmac-sha256:|\[redacted)([^\s\"'&,;}\\]{1,512})",
     re.IGNORECASE,
 )
 _BASIC: Final = re.compile(r"(://[^/\s:@]{0,128}:)[^/\s@]{1,256}(?=@)")
-_HINT: Final = re.compile(r"pass|pwd|secret|token|key|://", re.IGNORECASE)
 
 
 def redact_text(text: str) -> str:
@@ -70,11 +46,38 @@ def redact_text(text: str) -> str:
     if len(text) < 8 or text.startswith("arn:"):
         return text
     if len(text) >= 20:
-        text = _TOKENS.sub(MASK, text)
-    if _HINT.search(text):
+        text = _redact_shapes(text)
+    lower = text.lower()
+    if ("pass" in lower or "secret" in lower or "token" in lower or "pwd" in lower or "key" in lower) and (
+        "=" in text or ":" in text or "%3" in text or " " in text
+    ):
         text = _ASSIGNED.sub(rf"\1{MASK}", text)
+    if "@" in text and "://" in text:
         text = _BASIC.sub(rf"\1{MASK}", text)
     return text
+
+
+def _redact_shapes(text: str) -> str:
+    if "." in text:
+        text = _AFTER_DOT.sub(_vault_token, text)
+        if MASK in text:
+            text = re.sub(rf"(?:hv)?[sbr]{re.escape(MASK)}", MASK, text)
+    if "eyJ" in text:
+        text = _JWT.sub(MASK, text)
+    if "-----BEGIN" in text:
+        text = _PRIVATE_KEY.sub(MASK, text)
+    if len(text) >= 40 and ("ecret" in text or "SECRET" in text or "aws" in text or "AKIA" in text):
+        text = _AWS_SECRET.sub(MASK, text)
+    return text
+
+
+def _vault_token(found: re.Match[str]) -> str:
+    """`.` and 20 or more token characters are a vault token after hvs, hvb, hvr, or a lone s, b or r."""
+    before = found.string[max(0, found.start() - 4) : found.start()]
+    kind = before[-1:]
+    head = before[:-1].removesuffix("hv") if before[:-1].endswith("hv") else before[:-1]
+    named = kind in {"s", "b", "r"} and kind != ""
+    return MASK if named and not head[-1:].isalnum() else found.group()
 
 
 def redact(value: Any) -> Any:
@@ -114,7 +117,5 @@ def _redact_at(key: str, value: Any) -> Any:
 
 
 def _is_secret(key: str) -> bool:
-    if len(key) > 64:
-        return False
-    plain = key.replace("_", "").replace("-", "").lower()
-    return plain in _SECRET_KEYS or plain.endswith(("password", "passwd", "secretkey"))
+    lower = key.lower()
+    return lower in _SECRET_KEYS or lower.endswith(_SECRET_ENDINGS)

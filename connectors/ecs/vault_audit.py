@@ -6,21 +6,28 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.ecs.document import of_event
-from connectors.ecs.redaction import MASK
+from connectors.ecs.redaction import MASK, redact
 from connectors.sources.untrusted import integer_at, list_at, object_at, text_at
 from detectors.event import Event
 
 _HASHED: Final = "hmac-sha256:"
 _HARMLESS: Final = frozenset(
-    {"last_vault_rotation", "expiration", "expire_time", "issue_time", "created_time", "deletion_time", "type"}
+    {
+        "last_vault_rotation",
+        "expiration",
+        "expire_time",
+        "issue_time",
+        "created_time",
+        "deletion_time",
+        "type",
+    }
 )
 
 
 def document(event: Event) -> dict[str, Any]:
     """Return the ECS document of an audit entry."""
-    fields = event.fields
-    record = _hidden(fields)
-    ecs = of_event(event, "hashicorp_vault.audit", "hashicorp_vault", record)
+    fields: dict[str, Any] = redact(_hidden(event.fields))
+    ecs = of_event(event, fields, "hashicorp_vault.audit", "hashicorp_vault")
     name = text_at(fields, "auth", "display_name")
     path = text_at(fields, "request", "path") or ""
     port = integer_at(fields, "request", "remote_port")
@@ -34,7 +41,10 @@ def document(event: Event) -> dict[str, Any]:
             ("event.type", ["start"] if login else _type(text_at(fields, "request", "operation"))),
             ("user.name", name),
             ("user.id", text_at(fields, "auth", "entity_id")),
-            ("user.roles", [text for text in list_at(fields, "auth", "policies")[:64] if isinstance(text, str)]),
+            (
+                "user.roles",
+                [text for text in list_at(fields, "auth", "policies")[:64] if isinstance(text, str)],
+            ),
             ("http.request.id", text_at(fields, "request", "id")),
             ("url.path", path),
             ("user_agent.original", agents[0] if isinstance(agents, list) and agents else None),
@@ -46,13 +56,19 @@ def document(event: Event) -> dict[str, Any]:
     ecs.related("user", name)
     ecs.put("hashicorp_vault.audit.type", text_at(fields, "type"))
     for key in ("auth", "request"):
-        ecs.put(f"hashicorp_vault.audit.{key}", object_at(record, key))
+        ecs.put(f"hashicorp_vault.audit.{key}", object_at(fields, key))
     ecs.put("hashicorp_vault.audit.error", text_at(fields, "error"))
     return ecs.finish()
 
 
 def _type(operation: str | None) -> list[str]:
-    kinds = {"read": "access", "list": "access", "create": "creation", "delete": "deletion", "update": "change"}
+    kinds = {
+        "read": "access",
+        "list": "access",
+        "create": "creation",
+        "delete": "deletion",
+        "update": "change",
+    }
     return [kinds.get(operation or "", "info")]
 
 
@@ -65,7 +81,9 @@ def _hidden(fields: Mapping[str, Any]) -> dict[str, Any]:
             record[side] = {**part, "data": _hide("", part["data"])}
     for key in ("auth", "request", "response"):
         part = object_at(record, key)
-        held = {name: MASK for name in ("client_token",) if not str(part.get(name, _HASHED)).startswith(_HASHED)}
+        held = {
+            name: MASK for name in ("client_token",) if not str(part.get(name, _HASHED)).startswith(_HASHED)
+        }
         if held:
             record[key] = {**part, **held}
     return record

@@ -26,15 +26,18 @@ from connectors.kafka.assignment import Ends, first_loss, loss_in_gap, resume_of
 from connectors.kafka.batch import Lane, Loss, PartitionBatch, Record
 from connectors.kafka.checkpoint import Checkpoint, CheckpointStore
 from connectors.kafka.client import admin_options, consumer_options
+from connectors.kafka.closing import close_consumer
 from connectors.kafka.committed import committed_offsets
 from connectors.kafka.conservation import LOST, Counters, add
 from connectors.kafka.error import CheckpointLostError
+from connectors.kafka.log_end import log_ends
 from connectors.kafka.producer import Report
 
 _POLL_MS = 250
 _STALE_S = 4.0
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
+_CLOSE_S = 1.5
 
 
 @dataclass(slots=True)
@@ -62,7 +65,7 @@ class BatchConsumer:
     clock: Callable[[], float]
     assigned: Callable[[], None] = lambda: None
     reread: Callable[[int], int] = lambda offset: offset
-    stop_timeout_s: float = 8.0
+    stop_timeout_s: float = 4.0
     places: dict[TopicPartition, Place] = field(default_factory=dict[TopicPartition, Place])
     _consumer: AIOKafkaConsumer | None = None
     _epoch: int = 0
@@ -130,7 +133,7 @@ class BatchConsumer:
         finally:
             self._consumer = None
             self._void()
-            await _close(consumer)
+            await close_consumer(consumer, _CLOSE_S)
 
     async def _work(self, consumer: AIOKafkaConsumer) -> None:
         """Run the lanes until one fails or `stop` is set; then let running batches finish."""
@@ -203,6 +206,8 @@ class BatchConsumer:
         end = await consumer.end_offsets(owned) if owned else {}
         async with self._writing:
             held = await self.store.load(known)
+        suspect = {tp: end[tp] for tp, found in held.items() if found is not None and found.offset > end[tp]}
+        end |= await log_ends(self.kafka, suspect)
         if epoch != self._epoch:
             return False
         places: dict[TopicPartition, Place] = {}
@@ -379,11 +384,3 @@ class _Listener(ConsumerRebalanceListener):
     def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Note the new assignment."""
         self._owner.begin_assignment(list(assigned))
-
-
-async def _close(consumer: AIOKafkaConsumer) -> None:
-    """Leave the group; a broker that is away is not waited for."""
-    try:
-        await asyncio.wait_for(consumer.stop(), 2.0)
-    except (TimeoutError, KafkaError, OSError) as error:
-        structlog.get_logger("davylamp.kafka.consumer").info("closed unclean", error=type(error).__name__)

@@ -22,3 +22,7 @@ class CheckpointLostError(KafkaRoomError):
 
 class TopicRefusedError(KafkaRoomError):
     """The broker would not make a topic; the text has the topic and the broker's reason."""
+
+
+class GroupBusyError(KafkaRoomError):
+    """A group cannot be rewound because its workers still run; the text names the group."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiokafka.structs import TopicPartition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -21,51 +22,50 @@ class Standing:
     lag: int
 
 
-@dataclass(slots=True)
-class ConservationCollector(Collector):
-    """`davylamp_ROLE_records_total`, `_events_total`, `_items_total`, losses and lag of owned partitions.
+Standings: TypeAlias = "Mapping[TopicPartition, Standing]"
 
-    Labels are bounded: sources, outcomes and reasons are closed lists, topics come from configuration.
+
+@dataclass(slots=True, eq=False)
+class ConservationCollector(Collector):
+    """`davylamp_ROLE_{records,events,items}_total`, losses and lag of the owned partitions, by target.
+
+    Labels are bounded: sources, outcomes and reasons are closed lists, topics and targets come from
+    configuration.
     """
 
     role: str
-    target: str
-    read: Callable[[], Mapping[TopicPartition, Standing]]
+    read: Callable[[], Mapping[str, Standings]]
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics of this moment."""
-        standings = self.read()
-        yield from self._outcomes(standings)
+        by_target = self.read()
+        yield from self._outcomes(by_target)
+        labels = ["role", "target", "topic", "partition"]
         lost = CounterMetricFamily(
-            "davylamp_lost_before_read",
-            "Records that were gone before they could be read",
-            labels=["role", "target", "topic", "partition"],
+            "davylamp_lost_before_read", "Records that were gone before they could be read", labels=labels
         )
-        lag = GaugeMetricFamily(
-            "davylamp_lag_records",
-            "Records that are not committed yet",
-            labels=["role", "target", "topic", "partition"],
-        )
-        for tp, standing in standings.items():
-            labels = [self.role, self.target, tp.topic, str(tp.partition)]
-            lost.add_metric(labels, standing.counters.get(LOST, 0))
-            lag.add_metric(labels, standing.lag)
+        lag = GaugeMetricFamily("davylamp_lag_records", "Records that are not committed yet", labels=labels)
+        for target, standings in by_target.items():
+            for tp, standing in standings.items():
+                values = [self.role, target, tp.topic, str(tp.partition)]
+                lost.add_metric(values, standing.counters.get(LOST, 0))
+                lag.add_metric(values, standing.lag)
         yield lost
         yield lag
 
-    def _outcomes(self, standings: Mapping[TopicPartition, Standing]) -> Iterable[Metric]:
+    def _outcomes(self, by_target: Mapping[str, Standings]) -> Iterable[Metric]:
         families: dict[str, CounterMetricFamily] = {}
-        for (unit, source, outcome, reason), count in sorted(_sums(standings).items()):
-            name = f"davylamp_{self.role}_{unit}"
-            if name not in families:
-                families[name] = CounterMetricFamily(
-                    name, f"{unit} by outcome", labels=["target", "source", "outcome", "reason"]
-                )
-            families[name].add_metric([self.target, source, outcome, reason], count)
+        labels = ["target", "source", "outcome", "reason"]
+        for target, standings in by_target.items():
+            for (unit, source, outcome, reason), count in sorted(_sums(standings).items()):
+                name = f"davylamp_{self.role}_{unit}"
+                if name not in families:
+                    families[name] = CounterMetricFamily(name, f"{unit} by outcome", labels=labels)
+                families[name].add_metric([target, source, outcome, reason], count)
         yield from families.values()
 
 
-def _sums(standings: Mapping[TopicPartition, Standing]) -> dict[tuple[str, str, str, str], int]:
+def _sums(standings: Standings) -> dict[tuple[str, str, str, str], int]:
     sums: dict[tuple[str, str, str, str], int] = {}
     for standing in standings.values():
         for name, count in standing.counters.items():
@@ -78,7 +78,7 @@ def _sums(standings: Mapping[TopicPartition, Standing]) -> dict[tuple[str, str, 
     return sums
 
 
-def by_source(standings: Mapping[TopicPartition, Standing]) -> dict[str, Counters]:
+def by_source(standings: Standings) -> dict[str, Counters]:
     """Return the counters of all partitions summed by source, without the losses."""
     out: dict[str, Counters] = {}
     for standing in standings.values():
@@ -89,7 +89,7 @@ def by_source(standings: Mapping[TopicPartition, Standing]) -> dict[str, Counter
     return out
 
 
-def losses(standings: Mapping[TopicPartition, Standing]) -> dict[str, int]:
+def losses(standings: Standings) -> dict[str, int]:
     """Return the losses by `topic/partition`; partitions without a loss are left out."""
     return {
         f"{tp.topic}/{tp.partition}": standing.counters[LOST]

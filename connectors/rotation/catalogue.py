@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from string import Template
 from typing import Protocol, cast
 
 import connectors.rotation
 from config.settings import Settings
 from connectors.rotation.tools import Tools
-from playbooks.ports import RotationHandler
+from playbooks.ports import RotationHandler, StepSpec
 
 
 class HandlerType(Protocol):
@@ -19,6 +20,7 @@ class HandlerType(Protocol):
     kind: str
     permissions: tuple[str, ...]
     example: str
+    STEPS: Sequence[StepSpec]
 
     @classmethod
     def from_settings(cls, tools: Tools) -> RotationHandler:

@@ -2,7 +2,8 @@
 
 `rotate-role` is not idempotent, and a failed one stays pending in the vault, which finishes it seconds later
 by itself (database engine, path_rotate_credentials). So the mark of the last rotation is read before and
-after every call, and decides. The old password is escrowed as transit ciphertext, in the clear only inside a call.
+after every call, and decides. The old password is escrowed as transit ciphertext, in the clear only inside
+a call.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class DatabaseStaticRole:
         "owner: data, probe: {host: db.example, sslmode: verify-full, observer: davylamp_observer, "
         "observer_password: {file: /run/secrets/observer}}}"
     )
-    ORDER: ClassVar[tuple[StepSpec, ...]] = (
+    STEPS: ClassVar[tuple[StepSpec, ...]] = (
         StepSpec("escrow", None, False, deadline_s=60, timeout_s=5, max_attempts=5),
         StepSpec("negative_control", None, False, deadline_s=60, timeout_s=5, max_attempts=5),
         StepSpec("rotate", "vault rotate-role", True, deadline_s=180, timeout_s=5, max_attempts=6),
@@ -91,7 +92,7 @@ class DatabaseStaticRole:
 
     def steps(self, target: TargetRef) -> Sequence[StepSpec]:
         """Return the seven steps; sessions end right after the rotation, before the seconds of refusals."""
-        return self.ORDER
+        return self.STEPS
 
     def precheck(self, step: StepSpec, context: StepContext) -> None:
         """Raise StepFailedError unless vault, clock and observer are fit; asked before the first step."""
@@ -165,7 +166,7 @@ class DatabaseStaticRole:
     def _rotate(self, target: Target, context: StepContext) -> StepResult:
         if self._mark(target) != context.state["baseline"]:
             return StepResult(note="the vault had rotated already")
-        context.still_leased(2 * self.ORDER[2].timeout_s)
+        context.still_leased(2 * self.STEPS[2].timeout_s)
         self._vault.rotate_static_role(target.mount, target.name)
         if self._mark(target) == context.state["baseline"]:
             raise StepFailedError("the vault said yes but has not rotated", retry=True)
@@ -174,7 +175,7 @@ class DatabaseStaticRole:
     def _new_accepted(self, target: Target, context: StepContext) -> StepResult:
         new = self._served(target, context)
         check = self._prober(target, context).new_accepted(new.password)
-        cut = Observer(target.probe, self.ORDER[3].timeout_s).clock()
+        cut = Observer(target.probe, self.STEPS[3].timeout_s).clock()
         state = {"rotated": new.rotation.mark, "rotated_at": new.rotation.at, "cut": cut}
         return StepResult(state, [check], "the new password is let in")
 
@@ -204,7 +205,7 @@ class DatabaseStaticRole:
 
     def _end_sessions(self, target: Target, context: StepContext) -> tuple[int, int]:
         """Return how many were ended and after how many looks none was left. Raises StepFailedError."""
-        observer = Observer(target.probe, self.ORDER[4].timeout_s)
+        observer = Observer(target.probe, self.STEPS[4].timeout_s)
         user, cut = str(context.state["username"]), float(cast(float, context.state["cut"]))
         first, ended = context.now(), 0
         for tries in range(1, _SESSION_TRIES + 1):

@@ -14,6 +14,9 @@ from connectors.sources.reject import Reason, Reject
 MAX_NESTING: Final = 100
 BOM: Final = b"\xef\xbb\xbf"
 _CUT: Final = re.compile(rb"\[Truncated\.{3}\]?\s*\Z")
+_QUOTED: Final = re.compile(rb'"[^"]*"')
+_AS_BRACES: Final = bytes.maketrans(b"[]", b"{}")
+_NO_BRACKETS: Final = bytes(sorted(set(range(256)) - set(b'{}[]"')))
 _SPACE: Final = re.compile(r"\s*")
 
 
@@ -28,25 +31,24 @@ def _refuse(_constant: str) -> Any:
 _PATIENT: Final = json.JSONDecoder(parse_constant=_refuse)
 
 
-def shallow(text: bytes, value: Any) -> bool:
-    """Return whether `value`, decoded from `text`, is nested at most 100 levels.
+def shallow(text: bytes) -> bool:
+    """Return whether valid JSON `text` is nested at most 100 levels.
 
-    Counting brackets answers for nearly every event; only a text with over 100 of them is walked.
+    Counting brackets answers for most events. For the others the text is reduced to its brackets,
+    strings taken out first, and the innermost pairs are removed once a level.
     """
     if text.count(b"{") + text.count(b"[") <= MAX_NESTING:
         return True
-    level: list[Any] = [value]
-    for _ in range(MAX_NESTING + 1):
-        below: list[Any] = []
-        for container in level:
-            if isinstance(container, dict):
-                below += [item for item in container.values() if isinstance(item, dict | list)]
-            elif isinstance(container, list):
-                below += [item for item in container if isinstance(item, dict | list)]
-        if not below:
+    bare = text.replace(b"\\\\", b"") if b"\\\\" in text else text
+    bare = bare.replace(b'\\"', b"") if b"\\" in bare else bare
+    brackets = bare.translate(_AS_BRACES, _NO_BRACKETS).replace(b'""', b"")
+    if b'"' in brackets:
+        brackets = _QUOTED.sub(b"", brackets)
+    for _ in range(MAX_NESTING):
+        if not brackets:
             return True
-        level = below
-    return False
+        brackets = brackets.replace(b"{}", b"")
+    return not brackets
 
 
 def decode(text: bytes) -> Any:
@@ -58,7 +60,7 @@ def decode(text: bytes) -> Any:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return _patient(text, error)
-    if not shallow(text, value):
+    if not shallow(text):
         raise Reject(Reason.TOO_DEEP, f"nested over {MAX_NESTING} levels")
     return value
 
@@ -93,7 +95,7 @@ def _again(plain: bytes) -> Any:
         value = orjson.loads(plain)
     except orjson.JSONDecodeError:
         raise Reject(Reason.NAN, "a number is too large") from None
-    if not shallow(plain, value):
+    if not shallow(plain):
         raise Reject(Reason.TOO_DEEP, f"nested over {MAX_NESTING} levels")
     return value
 
@@ -111,7 +113,7 @@ def several(text: bytes) -> Iterator[tuple[bytes, Any]]:
             yield piece, decode(piece)
         except Reject as reject:
             parts = list(concatenated(piece)) if reject.reason is Reason.BAD_JSON else []
-            if any(not isinstance(value, Reject) for _, value in parts):
+            if any(isinstance(value, dict | list) for _, value in parts):
                 yield from parts
             else:
                 yield piece, reject

@@ -73,12 +73,19 @@ def unpack(
     if value and value[0] == 0x7B and len(value) <= max_bytes:
         try:
             found = orjson.loads(value)
-            if source.recognise(found) and shallow(value, found):
+            if source.recognise(found) and shallow(value):
                 return Unpacked([source.parse(found, Locator(topic, partition, offset, 0), origin)])
         except orjson.JSONDecodeError:
             pass
         except Reject as reject:
             reject.locator = Locator(topic, partition, offset, 0)
+            return Unpacked([], [reject], unreadable=True)
+    if value and value[0] == 0x5B and source.recognise_line(value) and b"\n" not in value[:-1]:
+        place = Locator(topic, partition, offset, 0)
+        try:
+            return Unpacked([source.parse(value, place, origin)])
+        except Reject as reject:
+            reject.locator = place
             return Unpacked([], [reject], unreadable=True)
     work = _Unpacking(source, Locator(topic, partition, offset, 0), origin, max_bytes, max_events, max_depth)
     return work.run(value or b"")
@@ -134,13 +141,12 @@ class _Unpacking:
         if reject.reason in {Reason.TOO_DEEP, Reason.TRUNCATED} and b"\n" not in text:
             raise reject
         pieces = list(several(text))
-        good = [piece for piece, found in pieces if not isinstance(found, Reject)]
-        if not good or not good[0].startswith((b"{", b"[")):
+        good = _containers(pieces)
+        if not good:
             whole = list(concatenated(text))
-            if sum(not isinstance(found, Reject) for _, found in whole) > len(good):
-                pieces, good = whole, [text]
-        lines = [piece for piece, _ in pieces if self.source.recognise_line(piece)]
-        if not good and not lines:
+            good = _containers(whole)
+            pieces = whole if good else pieces
+        if not good and not any(self.source.recognise_line(piece) for piece, _ in pieces):
             raise reject
         for piece, found in pieces:
             if isinstance(found, Reject):
@@ -214,6 +220,10 @@ class _Unpacking:
 
     def _place(self) -> Locator:
         return self.at._replace(index=self.index)
+
+
+def _containers(pieces: list[tuple[bytes, Any]]) -> int:
+    return sum(isinstance(found, dict | list) for _, found in pieces)
 
 
 def _items(value: Any) -> list[Any] | None:

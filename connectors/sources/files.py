@@ -15,7 +15,7 @@ from connectors.sources.decoding import shallow
 from connectors.sources.envelope import unpack
 from connectors.sources.gunzip import MAGIC
 from connectors.sources.reject import Reason, Reject
-from connectors.sources.source import NOWHERE, Source
+from connectors.sources.source import Source
 from detectors.event import Event, Locator
 
 LINE_LIMIT: Final = 32 * 1024 * 1024
@@ -59,8 +59,12 @@ def _read(stream: BinaryIO | io.BufferedReader, name: str, source: Source) -> It
         while line:
             number += 1
             try:
+                if line[0] == 0x5B and source.recognise_line(line):
+                    yield parse(line, Locator(name, 0, number, 0))
+                    line = stream.readline(LINE_LIMIT + 1)
+                    continue
                 value = loads(line)
-                if recognise(value) and shallow(line, value):
+                if recognise(value) and shallow(line):
                     yield parse(value, Locator(name, 0, number, 0))
                 else:
                     yield from _line(line, stream, name, number, source)
@@ -106,8 +110,16 @@ def _starts_document(first: bytes) -> bool:
 def _document(
     first: bytes, stream: BinaryIO | io.BufferedReader, name: str, source: Source
 ) -> Iterator[Event | Reject]:
-    rest = stream.read(DOCUMENT_LIMIT + 1)
-    limit = DOCUMENT_LIMIT
-    found = unpack(first + (rest or b""), source, name, 0, 1, max_bytes=limit, max_events=_EVERY)
+    """One JSON document over several lines; if it is none, lines after all (the first one was cut)."""
+    whole = first + (stream.read(DOCUMENT_LIMIT + 1) or b"")
+    try:
+        orjson.loads(whole.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError:
+        if b"\n{" in whole and len(whole) <= DOCUMENT_LIMIT:
+            lines = io.BytesIO(whole)
+            for number, line in enumerate(lines, 1):
+                yield from _line(line, lines, name, number, source)
+            return
+    found = unpack(whole, source, name, 0, 1, max_bytes=DOCUMENT_LIMIT, max_events=_EVERY)
     yield from found.events
     yield from found.rejects

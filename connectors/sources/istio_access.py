@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from connectors.ecs.istio_access import document
 from connectors.ecs.redaction import redact_text
-from connectors.sources.istio_mesh import REFUSED, direction, hostname, peer_host, service_account
+from connectors.sources.istio_mesh import direction, hostname, peer_host, refused_by_mesh, service_account
 from connectors.sources.istio_text import looks_like_line, normalise, parse_line
 from connectors.sources.moment import seconds
 from connectors.sources.reject import Reason, Reject
@@ -18,7 +18,25 @@ from detectors.event import Alias, Contact, Entity, Event, Json, Locator, LogSou
 from detectors.identifier import digest16, source_id
 
 _FAILURE_FLAGS: Final = frozenset(
-    {"UAEX", "RL", "RLSE", "NR", "NC", "UH", "UF", "URX", "DPE", "IH", "UPE", "DI", "FI", "OM", "UT", "UC", "LR"}
+    {
+        "UAEX",
+        "RL",
+        "RLSE",
+        "NR",
+        "NC",
+        "UH",
+        "UF",
+        "URX",
+        "DPE",
+        "IH",
+        "UPE",
+        "DI",
+        "FI",
+        "OM",
+        "UT",
+        "UC",
+        "LR",
+    }
 )
 _DENIED: Final = "rbac_access_denied"
 
@@ -101,7 +119,7 @@ class IstioAccess:
         ended = text_at(fields, "connection_termination_details") or ""
         if _DENIED in details or _DENIED in ended:
             return "failure"
-        if fields.get("upstream_cluster") in REFUSED or fields.get("route_name") in REFUSED:
+        if refused_by_mesh(fields):
             return "failure"
         if _FAILURE_FLAGS.intersection((text_at(fields, "response_flags") or "").split(",")):
             return "failure"
@@ -131,7 +149,7 @@ class IstioAccess:
     def contacts(self, event: Event) -> Sequence[Contact]:
         """Return the edge of a client-side line that was not refused; bytes_out is what the caller sent."""
         fields = event.fields
-        if direction(fields) != "outbound" or self.outcome(event) == "failure" and not _reached(fields):
+        if direction(fields) != "outbound" or (self.outcome(event) == "failure" and not _reached(fields)):
             return ()
         peer = peer_host(fields)
         subject = _subject(event)

@@ -19,9 +19,14 @@ def direction(fields: Mapping[str, Any]) -> Literal["inbound", "outbound", ""]:
         return "inbound"
     if cluster.startswith("outbound|") or cluster in UNREGISTERED or cluster in REFUSED:
         return "outbound"
-    if fields.get("route_name") in REFUSED or fields.get("reporter") == "source":
+    if text_at(fields, "route_name") in REFUSED or fields.get("reporter") == "source":
         return "outbound"
     return "inbound" if fields.get("reporter") == "destination" else ""
+
+
+def refused_by_mesh(fields: Mapping[str, Any]) -> bool:
+    """Return whether the mesh sent the call nowhere; HTTP tells by its route, TCP by its cluster."""
+    return text_at(fields, "upstream_cluster") in REFUSED or text_at(fields, "route_name") in REFUSED
 
 
 def hostname(text: str | None) -> str | None:

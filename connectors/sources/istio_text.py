@@ -50,7 +50,8 @@ def parse_line(line: bytes) -> dict[str, Any]:
     return {
         "start_time": time[1:],
         **_request(rest[: status.start()]),
-        **dict(zip(("response_code", "response_flags"), (_number(status[1]), _value(status[2])), strict=True)),
+        "response_code": _number(status[1]),
+        "response_flags": _value(status[2]),
         "response_code_details": _value(status[3]),
         "connection_termination_details": _value(status[4]),
         "upstream_transport_failure_reason": _value(rest[status.end() : sizes.start()]),
@@ -64,9 +65,8 @@ def parse_line(line: bytes) -> dict[str, Any]:
 
 def normalise(record: dict[str, Any]) -> None:
     """Make a JSON-encoded line equal to what its TEXT twin would give: "-" is None, numbers are ints."""
-    for key, value in record.items():
-        if value == "-":
-            record[key] = None
+    for key in [name for name, value in record.items() if value == "-"]:
+        record[key] = None
     for key in INTEGERS:
         value = record.get(key)
         if isinstance(value, str):
@@ -90,7 +90,7 @@ def _tail(text: str) -> dict[str, Any]:
     forwarded, _, agent = quoted[0].partition('" "')
     caller = (forwarded, agent, *quoted[1:])
     names = ("x_forwarded_for", "user_agent", "request_id", "authority", "upstream_host")
-    found = dict(zip(names, map(_value, caller), strict=True))
+    found: dict[str, Any] = dict(zip(names, map(_value, caller), strict=True))
     found.update(zip(_SPACED_TAIL, map(_value, parts[1:]), strict=True))
     return found
 

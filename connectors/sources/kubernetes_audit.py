@@ -98,7 +98,7 @@ class KubernetesAudit:
         return f"{source_id(audit_id)}/{source_id(str(fields['stage']))}/{mark}"
 
     def entities(self, event: Event) -> Sequence[Entity]:
-        """Return the pod, service account or namespace acted on first where it is at risk, else the caller."""
+        """Return the pod, service account or namespace at risk first, else the caller."""
         fields = event.fields
         callers, targets = _callers(fields), _targets(fields)
         last = _peer(fields)
@@ -182,9 +182,11 @@ def _own_pod(fields: Mapping[str, Any]) -> str | None:
 
 def _target_is_primary(fields: Mapping[str, Any]) -> bool:
     target = object_at(fields, "objectRef")
-    resource, verb = target.get("resource"), fields.get("verb")
+    resource, verb = text_at(target, "resource"), text_at(fields, "verb")
     if resource == "pods":
-        return target.get("subresource") in _INTO_POD or (verb in _CHANGES and target.get("name") is not None)
+        return text_at(target, "subresource") in _INTO_POD or (
+            verb in _CHANGES and target.get("name") is not None
+        )
     if resource == "serviceaccounts":
         return target.get("subresource") == "token"
     return resource in _MESH_POLICIES and verb in _CHANGES

@@ -8,7 +8,7 @@ from detectors.event import Locator
 
 
 class Reason(Enum):
-    """One named reason; the value is the `reason` header of the dead letter."""
+    """One named reason; the value is the `reason` header of the dead letter. The last three are of `forward`."""
 
     NOT_UTF8 = "not_utf8", "The bytes are not UTF-8 (UTF-16 included)."
     BAD_JSON = "bad_json", "The text is not JSON, nor a line of a known text format."
@@ -26,6 +26,9 @@ class Reason(Enum):
     POINTER = "pointer", "A notification that only says where events lie (S3 object key)."
     DIGEST = "digest", "A CloudTrail digest file: signatures of log files, no events."
     TOO_MANY_EVENTS = "too_many_events", "The record holds over 10,000 events; those above are not read."
+    UNMAPPABLE = "unmappable", "forward: the event has no ECS document; a fault of ours, `detail` names it."
+    NOT_OURS = "not_ours", "forward: a record of an internal topic that Davylamp did not write like this."
+    REFUSED_BY_TARGET = "refused_by_target", "forward: the target refused this document for good."
 
     meaning: str
 

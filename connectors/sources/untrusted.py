@@ -11,7 +11,12 @@ from detectors.identifier import digest16
 
 WORD_LIMIT: Final = 128
 ID_LIMIT: Final = 256
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_IPV4: Final = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{3}})(?::\d{{1,5}})?\Z", re.ASCII)
+_NUMERIC: Final = re.compile(r"[0-9a-fA-F:.%\[\]]+\Z")
+_UNPRINTABLE: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def text_at(value: Any, *path: str) -> str | None:
@@ -79,6 +84,11 @@ def distinct(entities: list[Entity]) -> list[Entity]:
 def address(text: str | None) -> str | None:
     """Return the canonical IP address of `text` (a port or brackets are dropped), or None."""
     if not text or len(text) > 64:
+        return None
+    plain = _IPV4.match(text)
+    if plain:
+        return plain[1]
+    if not _NUMERIC.match(text):
         return None
     host = text
     if host.startswith("["):

@@ -11,7 +11,15 @@ from connectors.ecs.vault_audit import document
 from connectors.sources.moment import seconds
 from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import NOWHERE
-from connectors.sources.untrusted import address, clean, distinct, entity, names_one_machine, object_at, text_at
+from connectors.sources.untrusted import (
+    address,
+    clean,
+    distinct,
+    entity,
+    names_one_machine,
+    object_at,
+    text_at,
+)
 from detectors.event import Alias, Contact, Entity, Event, Json, Locator, LogSource, Outcome
 from detectors.identifier import source_id
 
@@ -141,7 +149,7 @@ def credential(fields: Mapping[str, Any]) -> str | None:
 def _is_secret_mount(fields: Mapping[str, Any]) -> bool:
     request = object_at(fields, "request")
     path = text_at(request, "path") or ""
-    system = request.get("mount_type") in {"system", "identity", "cubbyhole", "token"}
+    system = text_at(request, "mount_type") in {"system", "identity", "cubbyhole", "token"}
     return not system and not path.startswith(("sys/", "auth/", "identity/"))
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from connectors.store import audit, timeline
+from connectors.store import audit, switches, timeline
 from connectors.store.canonical import dumps, storable
 from connectors.store.database import Database
 from connectors.store.leases import Lease, LeaseLostError, StepRow, action_row, step_row
@@ -63,10 +63,16 @@ class ActionStore:
         with self.database.reading() as connection:
             return _held_until(connection, lease)
 
-    def park(self, lease: Lease, until: float) -> None:
-        """Give the action back; nobody takes it before `until`."""
+    def park(self, lease: Lease, until: float, *, not_counted_s: float = 0.0) -> None:
+        """Give the action back; nobody takes it before `until`.
+
+        `not_counted_s` moves the deadline: time without the outside is not the action's, for an hour at most.
+        """
+        action = lease.action
+        deadline = min(action.deadline_at + not_counted_s, action.started_at + ACTION_DEADLINE_S)
+        values = {"lease_owner": None, "lease_until": until}
         with self._held(lease) as connection:
-            _update(connection, lease, {"lease_owner": None, "lease_until": until})
+            _update(connection, lease, values | {"deadline_at": max(deadline, action.deadline_at)})
 
     def intend(self, lease: Lease, ordinal: int, name: str, now: float, context: Mapping[str, object]) -> int:
         """Say, before anything is sent, that the step starts; return the number of this attempt."""
@@ -159,6 +165,11 @@ class ActionStore:
             connection.execute(actions.update().where(actions.c.id == action_id).values(values))
             return True
 
+    def halted(self, verb: str) -> bool:
+        """Return whether a person engaged the kill switch for everything or for this verb."""
+        with self.database.reading() as connection:
+            return bool(switches.engaged(connection) & {"all", f"verb:{verb}"})
+
     def counts(self) -> dict[str, int]:
         """Return state -> number of actions."""
         with self.database.reading() as connection:
@@ -189,7 +200,7 @@ class ActionStore:
     ) -> Lease:
         first = row["state"] == "queued"
         started = row["started_at"] or now
-        deadline = row["deadline_at"] or started + ACTION_DEADLINE_S
+        deadline = _deadline(row, started, now)
         values = {
             "state": "executing" if first else row["state"],
             "lease_owner": worker,
@@ -228,6 +239,17 @@ class ActionStore:
         if lease.action.incident_id is not None and text:
             data = {"action_id": lease.action.id, "target": lease.action.target.key}
             timeline.append(connection, lease.action.incident_id, now, kind, text, data)
+
+
+def _deadline(row: Mapping[Any, Any], started: float, now: float) -> float:
+    """Return the deadline: the plan's seconds from the start, and time without a worker is not counted."""
+    latest = started + ACTION_DEADLINE_S
+    if row["deadline_at"] is None:
+        return latest
+    if row["state"] == "queued":
+        return min(latest, now + row["deadline_at"] - (row["queued_at"] or now))
+    unheld_s = max(0.0, now - (row["lease_until"] or now))
+    return max(row["deadline_at"], min(latest, row["deadline_at"] + unheld_s))
 
 
 def _held_until(connection: Connection, lease: Lease) -> float:

@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from connectors.store import audit, incidents, timeline
+from connectors.store import audit, incidents, paging, timeline
 from connectors.store.canonical import dumps, storable
 from connectors.store.database import Database
 from connectors.store.leases import Lease, LeaseLostError
 from connectors.store.schema import actions, drills, proofs, steps, targets
 from playbooks.action import ActionState, check_action
+from playbooks.policy import Policy
 from playbooks.proof import Proof
 
 
@@ -35,11 +36,12 @@ class Ending:
         return self.proof is not None and self.proof.grade is not None
 
 
-def finish(database: Database, lease: Lease, now: float, ending: Ending) -> Proof | None:
+def finish(database: Database, lease: Lease, now: float, ending: Ending, policy: Policy) -> Proof | None:
     """End the action and return its proof with the epoch that it closes. Raises LeaseLostError.
 
     A proof closes the target's epoch: the next rotation has the next number. Drills never count as a
-    success for the cooldown. The escrow goes with a proof, and when nothing was rotated.
+    success for the cooldown. The escrow goes with a proof, and when nothing was rotated. A proof is told to
+    those who want the incident's level; an action that failed is told to all.
     """
     with database.transaction() as connection:
         row = _held(connection, lease)
@@ -59,6 +61,7 @@ def finish(database: Database, lease: Lease, now: float, ending: Ending) -> Proo
         _audit(connection, lease, now, ending, proof)
         if lease.action.incident_id is not None:
             _incident(connection, lease, lease.action.incident_id, now, ending, proof)
+            _page(connection, lease, lease.action.incident_id, now, ending, policy)
         return proof
 
 
@@ -151,3 +154,12 @@ def _incident(
         incidents.mark_contained(connection, incident_id, now, lease.action.id)
     else:
         incidents.publish(connection, incident_id, now)
+
+
+def _page(
+    connection: Connection, lease: Lease, incident_id: str, now: float, ending: Ending, policy: Policy
+) -> None:
+    target = lease.action.target
+    text = f"rotation of {target.mount}/{target.name}: {ending.state.replace('_', ' ')}, {ending.reason}"
+    occasion = f"{ending.state}:{lease.action.id}"
+    paging.page(connection, policy, incident_id, occasion, text, now, always=ending.state != "succeeded")

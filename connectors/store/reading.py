@@ -46,11 +46,8 @@ def queue(connection: Connection, *, limit: int = 100, closed_limit: int = 20) -
     closed = _incidents(
         connection, select(table).where(~is_open).order_by(table.c.updated_seq.desc()).limit(closed_limit)
     )
-    by_level = dict(
-        connection.execute(
-            select(table.c.level, func.count()).where(is_open).group_by(table.c.level)
-        ).tuples()
-    )
+    counts = select(table.c.level, func.count()).where(is_open).group_by(table.c.level)
+    by_level = {str(level): int(number) for level, number in connection.execute(counts)}
     closed_total = connection.scalar(select(func.count()).select_from(table).where(~is_open)) or 0
     acts = schema.actions
     live = acts.c.state.in_(("proposed", "approved", "needs_human", *BUSY_STATES))
@@ -140,7 +137,8 @@ def acknowledged(connection: Connection, incident_ids: Sequence[str]) -> dict[st
     """Return incident id -> the first person who acknowledged it."""
     table = schema.acknowledgements
     query = select(table.c.incident_id, table.c.person).where(table.c.incident_id.in_(incident_ids))
-    return dict(connection.execute(query.order_by(table.c.at.desc())).tuples())
+    rows = connection.execute(query.order_by(table.c.at.desc()))
+    return {str(incident_id): str(person) for incident_id, person in rows}
 
 
 def switches(connection: Connection) -> Sequence[tuple[str, str, float]]:
@@ -166,14 +164,14 @@ def target(connection: Connection, key: str) -> TargetState:
         select(schema.actions.c.state, func.count())
         .where(schema.actions.c.target_key == key)
         .group_by(schema.actions.c.state)
-    ).tuples()
+    )
     known: dict[str, Any] = dict(row) if row else {"key": key}
     return TargetState(
         **known,
         drilled_at=last.at if last else None,
         drill_passed=bool(last.passed) if last else None,
         drill_grade=last.grade if last else None,
-        actions=dict(states),
+        actions={str(state): int(number) for state, number in states},
     )
 
 
@@ -235,7 +233,7 @@ def _entities(connection: Connection, incident_id: str, limit: int) -> list[Enti
         .order_by(number.desc(), entity.c.type, entity.c.entity_id)
         .limit(limit)
     )
-    return [EntityCount(*row) for row in rows.tuples()]
+    return [EntityCount(*row) for row in rows]
 
 
 def _acknowledged(connection: Connection, incident_id: str) -> list[tuple[str, float]]:
@@ -254,7 +252,7 @@ def _deliveries(connection: Connection, incident_id: str) -> list[Delivery]:
     table = schema.deliveries
     columns = (table.c.notifier, table.c.state, table.c.attempts, table.c.delivered_at)
     rows = connection.execute(select(*columns).where(table.c.incident_id == incident_id).limit(20))
-    return [Delivery(*row) for row in rows.tuples()]
+    return [Delivery(*row) for row in rows]
 
 
 def _object(text: str) -> dict[str, Any]:

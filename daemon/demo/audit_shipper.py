@@ -1,4 +1,4 @@
-"""Ships the vault's audit file to its topic, as a log agent does: whole lines, in order, from a given place."""
+"""Ships the vault's audit file to its topic, as a log agent does: whole lines, in order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHUNK_BYTES: Final = 1024 * 1024
 
 
 class AuditShipper:
-    """Follows one file. What stood in it before `follow_from_here()` is the stage being built: not shipped."""
+    """Follows one file. What stood in it before `follow_from_here()` (the set-up) is not shipped."""
 
     def __init__(self, path: Path, pipe: Pipe) -> None:
         self._path = path

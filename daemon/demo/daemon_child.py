@@ -54,11 +54,11 @@ class DaemonChild:
     def wait_ready(self) -> None:
         """Wait until every role is ready. Raises PartFailedError with what is still missing."""
         give_up = time.monotonic() + _READY_S
-        while waiting := [role for role in ROLES if not self._ready(role)]:
+        while waiting := self._waiting():
             if not self.running:
                 raise PartFailedError(f"davylamp run ended: {self._child.log_tail()}")
             if time.monotonic() > give_up:
-                raise PartFailedError(f"not ready after {_READY_S:g} s: {', '.join(map(self._why, waiting))}")
+                raise PartFailedError(f"not ready after {_READY_S:g} s: {self._why(waiting)}")
             time.sleep(_POLL_S)
 
     def status(self, role: Role) -> dict[str, Any]:
@@ -72,13 +72,19 @@ class DaemonChild:
         """Return the pid of a role. Raises SceneError."""
         return int(self.status(role)["pid"])
 
+    def _waiting(self) -> list[Role]:
+        return [role for role in ROLES if not self._ready(role)]
+
     def _ready(self, role: Role) -> bool:
         try:
             return self._get(role, "readyz").status_code == 200
         except httpx.HTTPError:
             return False
 
-    def _why(self, role: Role) -> str:
+    def _why(self, waiting: list[Role]) -> str:
+        return ", ".join(self._lacks(role) for role in waiting)
+
+    def _lacks(self, role: Role) -> str:
         try:
             answer = self._get(role, "readyz").json()
         except (httpx.HTTPError, ValueError):

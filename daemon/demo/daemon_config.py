@@ -29,6 +29,8 @@ class Files:
     database: Path
     vault_token: Path
     observer_password: Path
+    pager_url: Path
+    pager_bearer: Path
     approvers: dict[str, str] = field(repr=False)
 
     @property
@@ -46,6 +48,8 @@ def lay_out(folder: Path) -> Files:
         database=folder / "davylamp.sqlite",
         vault_token=folder / "vault-token",
         observer_password=folder / "observer-password",
+        pager_url=folder / "pager-url",
+        pager_bearer=folder / "pager-bearer",
         approvers={name: secrets.token_urlsafe(24) for name in APPROVERS},
     )
 
@@ -58,7 +62,7 @@ def write_secret(path: Path, value: str) -> None:
 
 
 def write(files: Files, brokers: str, vault: OpenBaoPart, postgres_port: int) -> None:
-    """Write the configuration: auto mode, two targets, two approvers, a file as the SIEM.
+    """Write the configuration: auto mode, two targets, two approvers, a pager, a file as the SIEM.
 
     The skew margin is nothing: vault, database and daemon share this machine's clock, and the drill is
     seconds old when the breach begins.
@@ -102,6 +106,15 @@ def write(files: Files, brokers: str, vault: OpenBaoPart, postgres_port: int) ->
                 for name, token in files.approvers.items()
             ],
         },
+        "notify": [
+            {
+                "kind": "webhook",
+                "name": "pager",
+                "url": {"file": str(files.pager_url)},
+                "bearer": {"file": str(files.pager_bearer)},
+                "min_level": "high",
+            }
+        ],
         "operation": {"health_ports": dict(zip(ROLES, ports, strict=False))},
     }
     files.config.touch(mode=0o600)

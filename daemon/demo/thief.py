@@ -1,4 +1,4 @@
-"""What the thief does for real: reads passwords from the vault, logs in to the database, stays, tries again."""
+"""What the thief does for real: reads passwords from the vault, logs in to the database, stays."""
 
 from __future__ import annotations
 

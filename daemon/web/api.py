@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from connectors.store import audit, reading, sessions
 from connectors.store.records import IncidentRow
@@ -14,6 +14,7 @@ from daemon.web.deciding import Decision, decide
 from daemon.web.identity import reader
 from daemon.web.incident_page import row_id
 from daemon.web.refusal import RefusalError
+from daemon.web.rendering import Json
 from daemon.web.site import site_of
 
 _STATES = ("open", "closed", "all")
@@ -35,7 +36,7 @@ async def incidents(request: Request) -> Response:
         return list(rows), list(reading.switches(connection))
 
     rows, switches = await site.read(query)
-    return JSONResponse(
+    return Json(
         {
             "incidents": [documents.incident_line(row) for row in rows],
             "next_since_seq": rows[-1].updated_seq if rows else since,
@@ -50,7 +51,7 @@ async def incident(request: Request) -> Response:
     await reader(request, site)
     record, targets = await incident_page.load(site, row_id(request))
     document = documents.incident(record, site.clock())
-    return JSONResponse({**document, "targets": [documents.target(state) for state in targets.values()]})
+    return Json({**document, "targets": [documents.target(state) for state in targets.values()]})
 
 
 async def proof(request: Request) -> Response:
@@ -59,7 +60,7 @@ async def proof(request: Request) -> Response:
     await reader(request, site)
     record, _ = await incident_page.load(site, row_id(request))
     proofs = [action.proof for action in record.actions if action.proof is not None]
-    return JSONResponse({"incident_id": record.row.id, "proofs": proofs})
+    return Json({"incident_id": record.row.id, "proofs": proofs})
 
 
 async def action(request: Request) -> Response:
@@ -67,7 +68,7 @@ async def action(request: Request) -> Response:
     site = site_of(request)
     await reader(request, site)
     record, _, target = await action_page.load(site, row_id(request))
-    return JSONResponse({**documents.action(record), "target_state": documents.target(target)})
+    return Json({**documents.action(record), "target_state": documents.target(target)})
 
 
 async def approve(request: Request) -> Response:
@@ -86,7 +87,7 @@ async def acknowledge_incident(request: Request) -> Response:
     incident_id = row_id(request)
     who, _ = await entry.by_token(request, site, "incident.acknowledge", incident_id)
     new = await acknowledge(site, who, incident_id)
-    return JSONResponse({"incident_id": incident_id, "person": who.name, "new": new})
+    return Json({"incident_id": incident_id, "person": who.name, "new": new})
 
 
 async def session_link(request: Request) -> Response:
@@ -106,7 +107,7 @@ async def session_link(request: Request) -> Response:
         "url": f"{site.origin}/session/{token}",
         "expires_at": documents.time(expires_at),
     }
-    return JSONResponse(body, 201)
+    return Json(body, 201)
 
 
 async def _decide(request: Request, decision: Decision) -> Response:
@@ -114,7 +115,7 @@ async def _decide(request: Request, decision: Decision) -> Response:
     action_id = row_id(request)
     who, fields = await entry.by_token(request, site, f"action.{decision}", action_id)
     record = await decide(site, who, action_id, decision, fields.get("digest", ""))
-    return JSONResponse(documents.action(record))
+    return Json(documents.action(record))
 
 
 def _number(request: Request, name: str, otherwise: int) -> int:

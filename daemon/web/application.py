@@ -7,6 +7,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from daemon.web import action_page, api, errors, incident_page, queue_page, session_page
 from daemon.web.gate import Gate
@@ -15,18 +16,13 @@ from daemon.web.security_headers import SecurityHeaders
 from daemon.web.site import Site
 
 
-def create(site: Site) -> Starlette:
-    """Return the ASGI application of a site."""
+def create(site: Site) -> ASGIApp:
+    """Return the ASGI application of a site; the headers are outermost, so that even a 500 has them."""
     app = Starlette(
-        routes=_routes(),
-        middleware=[
-            Middleware(SecurityHeaders, secure=site.secure),
-            Middleware(Gate, site=site),
-        ],
-        exception_handlers=errors.handlers(site),
+        routes=_routes(), middleware=[Middleware(Gate, site=site)], exception_handlers=errors.handlers(site)
     )
     app.state.site = site
-    return app
+    return SecurityHeaders(app, secure=site.secure)
 
 
 def _routes() -> list[Route]:

@@ -116,6 +116,7 @@ def action(record: ActionRecord) -> dict[str, Any]:
         "expires_at": time(record.expires_at),
         "started_at": time(record.started_at),
         "finished_at": time(record.finished_at),
+        "grade": record.proof.get("grade") if record.proof else None,
         "proof": record.proof,
     }
 

@@ -8,11 +8,11 @@ from http import HTTPStatus
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from connectors.store.error import StoreAwayError, StoreError
 from daemon.web.refusal import RefusalError
-from daemon.web.rendering import page
+from daemon.web.rendering import Json, page
 from daemon.web.site import Site
 
 _PLAIN = {404: "There is nothing at this address.", 405: "This address does not take that method."}
@@ -43,7 +43,7 @@ def problem(refusal: RefusalError, headers: dict[str, str]) -> Response:
         "detail": refusal.reason,
         "guard": refusal.guard,
     }
-    return JSONResponse(document, refusal.status, headers, media_type="application/problem+json")
+    return Json(document, refusal.status, headers, media_type="application/problem+json")
 
 
 def handlers(site: Site) -> dict[type[Exception] | int, Callable[[Request, Exception], Response]]:
@@ -66,4 +66,10 @@ def handlers(site: Site) -> dict[type[Exception] | int, Callable[[Request, Excep
         reason = "The database cannot be reached now. The machine's own work does not depend on this page."
         return refuse(request, site, RefusalError(503, "store", reason))
 
-    return {RefusalError: refused, HTTPException: http, StoreError: store}
+    def internal(request: Request, error: Exception) -> Response:
+        structlog.get_logger("davylamp.web").error("request failed", error=type(error).__name__)
+        return refuse(
+            request, site, RefusalError(500, "internal", "Davylamp made a mistake. Its log says which.")
+        )
+
+    return {RefusalError: refused, HTTPException: http, StoreError: store, Exception: internal}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection
@@ -11,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from connectors.store import reading
 from connectors.store.records import IncidentRecord, TargetState
-from daemon.web import entry
+from daemon.web import documents, entry
 from daemon.web.acknowledging import acknowledge
 from daemon.web.identity import reader
 from daemon.web.narrative import deeds, waits
@@ -52,6 +53,7 @@ async def incident_page(request: Request) -> Response:
     who = await reader(request, site)
     record, targets = await load(site, row_id(request))
     now = site.clock()
+    playbook = site.playbooks.get(record.row.playbook_id)
     acknowledged = bool(record.acknowledged_by) or record.row.acked_at is not None
     return page(
         site,
@@ -65,8 +67,8 @@ async def incident_page(request: Request) -> Response:
         acknowledged=acknowledged,
         panels=[shown for action in record.actions if (shown := panel(action)) is not None],
         proposals=[action for action in record.actions if action.state == "proposed"],
-        playbook=site.playbooks.get(record.row.playbook_id),
-        playbook_html=section_html(site.playbooks, record),
+        playbook=playbook,
+        playbook_html=section_html(playbook, documents.incident(with_primary_last(record), now)),
         notice="Acknowledged. It is yours now." if request.query_params.get("done") == "acknowledged" else "",
     )
 
@@ -78,3 +80,11 @@ async def acknowledge_form(request: Request) -> Response:
     who, _ = await entry.by_form(request, site, "incident.acknowledge", incident_id)
     await acknowledge(site, who, incident_id)
     return RedirectResponse(f"/incidents/{incident_id}?done=acknowledged", 303)
+
+
+def with_primary_last(record: IncidentRecord) -> IncidentRecord:
+    """Return the record with the actions on its primary credential last, which a playbook speaks of."""
+    mine = sorted(
+        record.actions, key=lambda action: record.row.primary_id.endswith(f":{action.mount}/{action.name}")
+    )
+    return replace(record, actions=mine)

@@ -37,7 +37,7 @@ class Wait:
 def deeds(record: IncidentRecord) -> Sequence[Deed]:
     """Return what the machine did about an incident, in order of time."""
     row = record.row
-    late = words.length(row.opened_at - row.first_event_at)
+    late = words.span(row.opened_at - row.first_event_at)
     found = words.count(record.findings_total, "finding")
     out = [
         Deed(
@@ -77,7 +77,7 @@ def _wait_for(action: ActionRecord, now: float) -> list[Wait]:
         until = ""
         if action.expires_at is not None:
             left = action.expires_at - now
-            until = f", {words.length(left)} left" if left > 0 else ", expired"
+            until = f", {words.span(left)} left" if left > 0 else ", expired"
         return [Wait("you", f"{missing} to rotate {action.mount}/{action.name}{until}", href)]
     if action.state == "proposed":
         return [Wait("machine", f"its guards before it rotates {action.mount}/{action.name}", href)]

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from connectors.store.records import ActionRecord
+
+_WORDS: Final = {
+    "escrow": "Keep the old password, encrypted by the vault, for the proof",
+    "negative_control": "Check that a random password is refused",
+    "rotate": "Let the vault set a new password",
+    "new_accepted": "Check that the new password works",
+    "sessions_gone": "End sessions from before the rotation",
+    "old_refused": "Try the old password until its refusal is certain",
+    "prove": "Write the proof, forget the old password",
+}
+_MARKS: Final = {"propose": "needs you", "hold": "holds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +33,11 @@ class PlanStep:
 
 @dataclass(frozen=True, slots=True)
 class GuardLine:
-    """One guard's verdict and reason."""
+    """One guard's verdict and reason; `mark` says in a word what it means now."""
 
     name: str
     passed: bool
+    mark: str
     reason: str
 
 
@@ -40,7 +52,7 @@ def steps(action: ActionRecord) -> Sequence[PlanStep]:
         at = done.get(name)
         out.append(
             PlanStep(
-                title=name.replace("_", " ").capitalize(),
+                title=_WORDS.get(name) or name.replace("_", " ").capitalize(),
                 effect=str(values.get("effect") or ""),
                 irreversible=values.get("irreversible") is True,
                 state=at.state if at else "",
@@ -52,11 +64,13 @@ def steps(action: ActionRecord) -> Sequence[PlanStep]:
 
 def guards(action: ActionRecord) -> Sequence[GuardLine]:
     """Return the verdicts of the last look at the guards; those that hold the action come first."""
-    lines = [
-        GuardLine(str(item.get("name", "")), item.get("passed") is True, str(item.get("reason", "")))
-        for item in action.guards
-    ]
-    return sorted(lines, key=lambda line: line.passed)
+    return sorted((_guard(item) for item in action.guards), key=lambda line: line.passed)
+
+
+def _guard(item: Mapping[str, Any]) -> GuardLine:
+    passed = item.get("passed") is True
+    mark = "passes" if passed else _MARKS.get(str(item.get("effect", "hold")), "ends it")
+    return GuardLine(str(item.get("name", "")), passed, mark, str(item.get("reason", "")))
 
 
 def blast_radius(action: ActionRecord) -> Sequence[str]:
@@ -75,7 +89,8 @@ def blast_radius(action: ActionRecord) -> Sequence[str]:
 
 def undo(action: ActionRecord) -> Sequence[str]:
     """Return the way back."""
-    return _lines(action.plan.get("undo")) or [
+    told = [line for line in _lines(action.plan.get("undo")) if line != "none"]
+    return told or [
         "There is none, on purpose: the old password has leaked and is not brought back.",
         "If consumers break, let them read the new password from the vault; the playbook says how.",
     ]

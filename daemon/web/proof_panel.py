@@ -83,7 +83,7 @@ def summary(proof: Mapping[str, Any]) -> str:
     for check in proof.get("checks", []):
         if check.get("name") == "old_refused" and check.get("passed"):
             line = _line("old_refused", check)
-            span = words.length((line.last or 0.0) - (line.first or 0.0))
+            span = words.span((line.last or 0.0) - (line.first or 0.0))
             return f"refused {words.count(line.attempts, 'time')} over {span} ({line.code})"
     return "the old value could not be tried"
 

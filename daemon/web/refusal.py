@@ -22,6 +22,7 @@ GUARDS: Final = {
     "owner": "Sole owner of the credential",
     "repeated": "Already decided",
     "store": "Database away",
+    "internal": "Internal error",
 }
 
 

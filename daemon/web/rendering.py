@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from daemon.web import words
 from daemon.web.identity import Person
@@ -34,9 +35,17 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"clip": clip, "length": words.length, "stamp": words.stamp, "iso": words.iso}
+    made.filters |= {"clip": clip, "span": words.span, "stamp": words.stamp, "iso": words.iso}
     made.globals |= {"count": words.count, "clock": words.clock}
     return made
+
+
+class Json(JSONResponse):
+    """JSON in ASCII: findings may hold lone surrogates of an attacker, which UTF-8 cannot write."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the document as bytes."""
+        return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def page(

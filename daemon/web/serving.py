@@ -60,7 +60,9 @@ def check(web: Web) -> None:
     raise ConfigurationError([Problem("settings", "web.approvers", message)])
 
 
-async def serve(settings: Settings, runtime: Runtime, database: Database, playbooks: Mapping[str, Playbook]) -> None:
+async def serve(
+    settings: Settings, runtime: Runtime, database: Database, playbooks: Mapping[str, Playbook]
+) -> None:
     """Serve pages and API until `runtime.stop`. Raises ConfigurationError, OSError (the port is taken)."""
     check(settings.web)
     with _bound(settings.web) as listener:

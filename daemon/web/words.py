@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from detectors.finding import rfc3339
 
 
-def length(seconds: float) -> str:
+def span(seconds: float) -> str:
     """Return a length of time: ``0.4 s``, ``12 s``, ``4 min``, ``2 h 10 min``, ``3 d 4 h``."""
     seconds = max(0.0, seconds)
     if seconds < 9.95:

@@ -133,7 +133,7 @@ def _finding(
         count=len(ids),
         entities=_entities(events),
         attack=identity.attack,
-        explain=_explain(rule, events, overflowed),
+        explain=_explain(rule, events, episode, overflowed),
         finding_id=finding_id(identity.id, identity.version, [*ids, status] if status != "final" else ids),
         confirms=confirms,
         labels=labels,
@@ -145,10 +145,11 @@ def _entities(events: Sequence[Held]) -> tuple[Entity, ...]:
     return tuple(found)[:MAX_ENTITIES]
 
 
-def _explain(rule: CorrelationRule, events: Sequence[Held], overflowed: bool) -> str:
+def _explain(rule: CorrelationRule, events: Sequence[Held], episode: Episode, overflowed: bool) -> str:
     span = events[-1].time - events[0].time
     if rule.kind == "temporal_ordered":
-        steps = ", then ".join(item.summary for item in events)
+        span = episode.core[-1].time - episode.core[0].time
+        steps = ", then ".join(item.summary for item in episode.core)
         text = f"{rule.identity.title}: {steps}, in {span:.0f} s (at most {rule.timespan_s:.0f} s)"
     else:
         many = f"{len(events)} or more" if overflowed else str(len(events))

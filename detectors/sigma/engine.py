@@ -16,6 +16,7 @@ from detectors.sigma.path import MISSING, Lookup
 from detectors.sigma.rule import Rule
 from detectors.sigma.ruleset import RuleSet
 from detectors.sigma.text import text_of
+from detectors.sigma.values import address_of
 from detectors.wording import MAX_SENTENCE, key_part, plain
 
 # What hostile records can provoke in a test or a profile; each is counted under the rule's id.
@@ -65,7 +66,12 @@ class Engine:
             self._indexes[event.profile.kind] = index
         fields = event.fields
         found: _Collected | None = None
-        for candidate in index.candidates(fields):
+        try:
+            candidates = index.candidates(fields)
+        except _EVALUATION_FAULTS:
+            # The index cannot read this record: every rule is tried, and faults count by rule.
+            candidates = index.rules
+        for candidate in candidates:
             try:
                 if not candidate.holds(fields):
                     continue
@@ -145,11 +151,17 @@ def _match(rule: Rule, feed: Feed, event: Event, outcome: Outcome, summary: str)
 
 
 def _group_value(read: Lookup, event: Event) -> str | None:
-    """Return a group value as text; a missing field and null are one group (None)."""
+    """Return a group value as text; a missing field and null are one group (None).
+
+    An address with a port counts as the address: a client's port changes with every connection.
+    """
     found = read(event.fields)
     if found is MISSING or found is None:
         return None
     if isinstance(found, list):
         return key_part(json.dumps(found, ensure_ascii=True, separators=(",", ":")))
     text = text_of(found)
-    return None if text is None else key_part(text)
+    if text is None:
+        return None
+    address = address_of(text) if isinstance(found, str) else None
+    return key_part(text if address is None else str(address))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from detectors.event import Fields, SourceProfile
-from detectors.sigma.path import MISSING, Lookup, lookup
+from detectors.sigma.path import MISSING, Found, Lookup, lookup
 from detectors.sigma.predicate import Predicate, compile_predicate
 from detectors.sigma.rule import CorrelationRule, Rule, routes
 from detectors.sigma.text import texts
-from detectors.sigma.witness import witness
+from detectors.sigma.witness import How, witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,14 @@ class Candidate:
     feeds: tuple[Feed, ...]
 
 
+class Table(NamedTuple):
+    """Rules by the text of one field: the whole text, or its first `width` characters."""
+
+    read: Lookup
+    width: int | None
+    rules: Mapping[str, tuple[Candidate, ...]]
+
+
 class Index:
     """Rules of one source, found by the values that an event holds."""
 
@@ -37,40 +46,63 @@ class Index:
         self, rules: Sequence[Rule], correlations: Sequence[CorrelationRule], profile: SourceProfile
     ) -> None:
         """Compile the rules whose log source means `profile`, with the profile's field aliases."""
-        self._always: list[Candidate] = []
-        tables: dict[str, dict[str, list[Candidate]]] = {}
+        always: list[Candidate] = []
+        routed: list[Candidate] = []
+        wanted: dict[tuple[str, How], list[tuple[str, Candidate]]] = {}
         aliases = profile.aliases
         for rule in rules:
             if not routes(rule.logsource, profile):
                 continue
             feeds = tuple(_feed(item, rule, aliases) for item in correlations if rule.id in item.rules)
             candidate = Candidate(rule, compile_predicate(rule.condition, aliases), feeds)
+            routed.append(candidate)
             found = witness(rule.condition)
             if found is None:
-                self._always.append(candidate)
+                always.append(candidate)
                 continue
-            for path, values in found.items():
-                table = tables.setdefault(aliases.get(path, path), {})
-                for value in values:
-                    table.setdefault(value, []).append(candidate)
-        self._tables = [(lookup(path), table) for path, table in tables.items()]
+            for (path, how), values in found.items():
+                known = wanted.setdefault((aliases.get(path, path), how), [])
+                known.extend((value, candidate) for value in values)
+        self.rules = tuple(routed)
+        self._always = tuple(always)
+        self._tables = [_table(path, how, pairs) for (path, how), pairs in wanted.items()]
 
     def candidates(self, fields: Fields) -> Sequence[Candidate]:
         """Return the rules to try on a record, each once."""
-        out: list[Candidate] | None = None
-        for read, table in self._tables:
+        out: tuple[Candidate, ...] = ()
+        for read, width, rules in self._tables:
             found = read(fields)
             if isinstance(found, str):
-                hits = table.get(found.casefold())
+                hits = rules.get(found.casefold()[:width])
             elif found is MISSING or found is None:
                 continue
             else:
-                hits = [hit for text in texts(found) for hit in table.get(text.casefold(), ())]
+                hits = _several(found, width, rules)
             if hits:
-                out = list(hits) if out is None else out + hits
-        if out is None:
-            return self._always
-        return list(dict.fromkeys(self._always + out))
+                out = tuple(dict.fromkeys(out + hits)) if out else hits
+        return self._always + out if out else self._always
+
+
+def _several(
+    found: Found, width: int | None, rules: Mapping[str, tuple[Candidate, ...]]
+) -> tuple[Candidate, ...]:
+    out: tuple[Candidate, ...] = ()
+    for value in found if isinstance(found, list) else (found,):
+        for text in (value,) if isinstance(value, str) else texts(value):
+            hits = rules.get(text.casefold()[:width])
+            if hits:
+                out = tuple(dict.fromkeys(out + hits))
+    return out
+
+
+def _table(path: str, how: How, pairs: Sequence[tuple[str, Candidate]]) -> Table:
+    width = None if how == "equals" else min(len(value) for value, _ in pairs)
+    rules: dict[str, tuple[Candidate, ...]] = {}
+    for value, candidate in pairs:
+        known = rules.get(value[:width], ())
+        if candidate not in known:
+            rules[value[:width]] = (*known, candidate)
+    return Table(lookup(path), width, rules)
 
 
 def _feed(correlation: CorrelationRule, rule: Rule, aliases: Mapping[str, str]) -> Feed:

@@ -24,11 +24,16 @@ from detectors.sigma.document import UnsupportedConstructError
 from detectors.sigma.keyword import keyword_test
 from detectors.sigma.path import lookup
 from detectors.sigma.reference import reference_test
+from detectors.sigma.strings import inline_test
 from detectors.sigma.text import pattern
 from detectors.sigma.values import value_test
+from detectors.sigma.witness import COARSE
 
 Predicate: TypeAlias = Callable[[Fields], bool]
 _EQUALITY_COST: Final = 1
+_COARSE_COST: Final = 2
+_DEEP_COST: Final = 3
+_NOT_COST: Final = 4
 _SLOW_COST: Final = 20
 
 
@@ -38,7 +43,7 @@ def compile_predicate(condition: Condition, aliases: Mapping[str, str]) -> Predi
     `aliases` maps a rule's field name to the record's path. Raises UnsupportedConstructError that
     names what cannot be evaluated.
     """
-    namespace: dict[str, object] = {"__builtins__": {}}
+    namespace: dict[str, object] = {"__builtins__": {}, "S": str, "D": dict}
     expression = _Source(namespace, aliases).of(condition)
     try:
         code = compile(f"lambda f: {expression}", "<sigma rule>", "eval")
@@ -64,14 +69,35 @@ class _Source:
             case Not(part):
                 return f"(not {self.of(part)})"
             case Leaf(path, values):
-                read = self._name("r", lookup(self._aliases.get(path, path)))
-                return f"{self._name('t', value_test(values))}({read}(f))"
+                return self._leaf(self._aliases.get(path, path), values)
             case Reference(path, other, starts_with, ends_with):
                 first = lookup(self._aliases.get(path, path))
                 second = lookup(self._aliases.get(other, other))
                 return f"{self._name('t', reference_test(first, second, starts_with, ends_with))}(f)"
             case Keyword(values):
                 return f"{self._name('t', keyword_test(values))}(f)"
+
+    def _leaf(self, path: str, values: tuple[SigmaType, ...]) -> str:
+        """Write the test of one field; plain text at a path of one or two keys is decided in place."""
+        read = self._name("r", lookup(path))
+        general = f"{self._name('t', value_test(values))}({read}(f))"
+        keys = path.split(".")
+        if len(keys) > 2 or not all(is_folded(value) for value in values):
+            return general
+        inline = inline_test(
+            pattern(value, cased=False) for value in values if isinstance(value, SigmaString)
+        )
+        if inline is None:
+            return general
+        template, constant = inline
+        test = template.format(v="v.casefold()", c=self._name("c", constant))
+        owner = "f"
+        found = ""
+        if len(keys) == 2:
+            found = f"(d := f.get({self._name('k', keys[0])})).__class__ is D and "
+            owner = "d"
+        found += f"(v := {owner}.get({self._name('k', keys[-1])})).__class__ is S"
+        return f"({test} if {found} else {general})"
 
     def _name(self, prefix: str, value: object) -> str:
         name = f"{prefix}{len(self._namespace)}"
@@ -85,13 +111,20 @@ def cost(node: Condition) -> int:
         case And(parts) | Or(parts):
             return sum(cost(part) for part in parts)
         case Not(part):
-            return cost(part)
-        case Leaf(_, values):
-            return max(_value_cost(value) for value in values)
+            return cost(part) + _NOT_COST
+        case Leaf(path, values):
+            coarse = _COARSE_COST if path.casefold() in COARSE else 0
+            deep = _DEEP_COST if path.count(".") > 1 else 0
+            return coarse + deep + max(_value_cost(value) for value in values)
         case Reference():
             return 4
         case Keyword():
             return 5 * _SLOW_COST
+
+
+def is_folded(value: SigmaType) -> bool:
+    """Return whether a value is a string without regard to case."""
+    return isinstance(value, SigmaString) and not isinstance(value, SigmaCasedString)
 
 
 def _value_cost(value: SigmaType) -> int:
@@ -100,4 +133,4 @@ def _value_cost(value: SigmaType) -> int:
         return _EQUALITY_COST if pattern(value, cased=cased).kind == "equals" else 2
     if isinstance(value, SigmaRegularExpression | SigmaCIDRExpression):
         return _SLOW_COST
-    return _EQUALITY_COST if isinstance(value, SigmaNumber) else 2
+    return _EQUALITY_COST if isinstance(value, SigmaNumber) else 3

@@ -64,13 +64,22 @@ def read(document: RuleDocument) -> Iterator[Read | Refusal]:
     try:
         documents = list(_documents(document))
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = None if mark is None else int(mark.line) + 1
         reason = f"not YAML: {getattr(error, 'problem', None) or error.args[0]}"
+        line = _yaml_line(error, document.text)
         yield Refusal(document.path, line, None, reason, "Mend the file; nothing of it was loaded")
         return
     for place, data in documents:
         yield from _parse(place, data)
+
+
+def _yaml_line(error: yaml.YAMLError, text: str) -> int | None:
+    """Return the 1-based line of a YAML error; for a key that stands twice, of the second one."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        return int(mark.line) + 1
+    key = str(error).partition("'")[2].rpartition("'")[0]
+    places = [place for place, line in enumerate(text.splitlines(), 1) if line.strip().startswith(f"{key}:")]
+    return places[1] if key and len(places) > 1 else None
 
 
 def _documents(document: RuleDocument) -> Iterator[tuple[Place, object]]:

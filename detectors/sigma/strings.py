@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from detectors.sigma.path import Found
+from detectors.sigma.path import MISSING, Found
 from detectors.sigma.text import Pattern, glob_test, texts
 
 Test: TypeAlias = Callable[[Found], bool]
@@ -54,6 +54,8 @@ def _equality(values: frozenset[str], *, cased: bool) -> Test:
     def test(found: Found) -> bool:
         if isinstance(found, str):
             return found.casefold() in values
+        if found is None or found is MISSING:
+            return False
         return any(text.casefold() in values for text in texts(found))
 
     return test
@@ -66,6 +68,26 @@ def _over_texts(text_matches: TextTest, *, cased: bool) -> Test:
     def test(found: Found) -> bool:
         if isinstance(found, str):
             return text_matches(found.casefold())
+        if found is None or found is MISSING:
+            return False
         return any(text_matches(text.casefold()) for text in texts(found))
 
     return test
+
+
+def inline_test(patterns: Iterable[Pattern]) -> tuple[str, object] | None:
+    """Return a source template over ``{v}`` (folded text) and ``{c}`` (a constant), and the constant.
+
+    None when the patterns are of several kinds; `string_test` decides the same for every text.
+    """
+    known = list(patterns)
+    kinds = {item.kind for item in known}
+    if kinds == {"equals"}:
+        return "{v} in {c}", frozenset(item.text for item in known)
+    if kinds == {"startswith"}:
+        return "{v}.startswith({c})", tuple(item.text for item in known)
+    if kinds == {"endswith"}:
+        return "{v}.endswith({c})", tuple(item.text for item in known)
+    if kinds == {"contains"} and len(known) == 1:
+        return "{c} in {v}", known[0].text
+    return None

@@ -72,7 +72,8 @@ class Window:
         """Return the state. `due`: once the watermark passes it, the group wants an `advance`."""
         state: Fields = {"held": [_row(item) for item in self.ordered()]}
         if self.announced:
-            state["announced"] = [[item.finding_id, sorted(item.event_ids)] for item in self.announced]
+            announced: list[Json] = [[item.finding_id, [*sorted(item.event_ids)]] for item in self.announced]
+            state["announced"] = announced
         if self.floor is not None:
             state["floor"] = list(self.floor)
         if self.overflow:

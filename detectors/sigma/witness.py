@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
-from sigma.types import SigmaString
+from sigma.types import SigmaString, SigmaType
 
 from detectors.sigma.condition import And, Condition, Leaf, Or
 from detectors.sigma.text import pattern
@@ -26,45 +26,52 @@ COARSE: Final = frozenset(
     }
 )
 
-Witness = Mapping[str, frozenset[str]]
+How: TypeAlias = Literal["equals", "startswith"]
+Witness: TypeAlias = Mapping[tuple[str, How], frozenset[str]]
 
 
 def witness(condition: Condition) -> Witness | None:
-    """Return fields and case-folded texts of which at least one pair must hold; None if there is none.
+    """Return fields with case-folded texts of which at least one must hold; None if there are none.
 
     Only ever used to skip a rule that cannot match: the predicate still decides.
     """
     match condition:
         case Leaf(path, values):
-            known: set[str] = set()
-            for value in values:
-                if not isinstance(value, SigmaString):
-                    return None
-                found = pattern(value, cased=False)
-                if found.kind != "equals":
-                    return None
-                known.add(found.text)
-            return {path: frozenset(known)}
+            return _leaf(path, values)
         case And(parts):
-            found_parts = [found for part in parts if (found := witness(part)) is not None]
-            return min(found_parts, key=_breadth, default=None)
+            found = [known for part in parts if (known := witness(part)) is not None]
+            return min(found, key=_breadth, default=None)
         case Or(parts):
             return _union([witness(part) for part in parts])
         case _:
             return None
 
 
-def _union(parts: list[Witness | None]) -> Witness | None:
-    out: dict[str, frozenset[str]] = {}
-    for part in parts:
-        if part is None:
+def _leaf(path: str, values: tuple[SigmaType, ...]) -> Witness | None:
+    out: dict[tuple[str, How], frozenset[str]] = {}
+    for value in values:
+        if not isinstance(value, SigmaString):
             return None
-        for path, values in part.items():
-            out[path] = out.get(path, frozenset()) | values
+        found = pattern(value, cased=False)
+        if found.kind == "equals" or (found.kind == "startswith" and found.text):
+            out[path, found.kind] = out.get((path, found.kind), frozenset()) | {found.text}
+        else:
+            return None
     return out
 
 
-def _breadth(found: Witness) -> tuple[bool, int, int]:
+def _union(parts: list[Witness | None]) -> Witness | None:
+    out: dict[tuple[str, How], frozenset[str]] = {}
+    for part in parts:
+        if part is None:
+            return None
+        for key, values in part.items():
+            out[key] = out.get(key, frozenset()) | values
+    return out
+
+
+def _breadth(found: Witness) -> tuple[bool, bool, int, int]:
     """Order witnesses from narrow to broad: fields that nearly every event shares come last."""
-    coarse = any(path.casefold() in COARSE for path in found)
-    return coarse, len(found), sum(len(values) for values in found.values())
+    coarse = any(path.casefold() in COARSE for path, _ in found)
+    prefix = any(how == "startswith" for _, how in found)
+    return coarse, prefix, len(found), sum(len(values) for values in found.values())

@@ -169,7 +169,7 @@ class PostgresPart:
     def _initialise(self) -> None:
         password_file = self._home / "superuser"
         password_file.touch(mode=0o600)
-        password_file.write_text(self.superuser_password + "\n", encoding="ascii")
+        password_file.write_text(self.superuser_password + "\n", encoding="utf-8")
         if self._owner is not None:
             os.chown(password_file, self._owner.uid, self._owner.gid)
         command = [str(self._bin / "initdb"), "-D", str(self._home / "data"), "-U", SUPERUSER]

@@ -1,4 +1,4 @@
-"""Correlate: windows over matches and baselines over flows, on Faust agents and tables, by event time only."""
+"""Correlate: windows over matches and baselines over flows, on Faust tables, by event time only."""
 
 from daemon.roles.correlate.role import run
 

@@ -1,7 +1,8 @@
 """The discipline of one batch: evaluate, await findings, write states, await them, acknowledge by offset.
 
-Stock Faust acknowledges in `finally`, does not wait for changelog sends, and commits past a record that was never
-acknowledged (faust-streaming/faust#606). So nothing here is acknowledged before all of its batch is confirmed.
+Stock Faust acknowledges in `finally`, does not wait for changelog sends, and commits past a record that was
+never acknowledged (faust-streaming/faust#606). So nothing here is acknowledged before all of its batch is
+confirmed.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from config.settings import Settings
+from connectors.kafka.error import TopicRefusedError
 from connectors.kafka.topics import create_topics
 from daemon.runtime import Health
 
@@ -19,10 +20,16 @@ _PAUSE_S: Final = 0.5
 
 
 async def topics_made(settings: Settings, health: Health, stop: asyncio.Event) -> bool:
-    """Make the missing topics, waiting for the broker as long as it takes. Returns False when told to stop."""
+    """Make the missing topics, waiting for the broker; return False when told to stop.
+
+    A principal that may not make topics goes on: `davylamp topics create` has made them.
+    """
     while not stop.is_set():
         try:
             await create_topics(settings)
+        except TopicRefusedError as error:
+            structlog.get_logger("davylamp.kafka").info("topics not made", error=str(error))
+            return True
         except (KafkaError, OSError, TimeoutError) as error:
             health.report(NAME, False, type(error).__name__)
             await pause(stop, _PAUSE_S)

@@ -8,7 +8,7 @@ class CorrelateError(Exception):
 
 
 class MessageFormatError(CorrelateError):
-    """A record of an internal topic is not what `docs/architecture.md` says; `reason` is from a closed list."""
+    """A record of an internal topic is not what `docs/architecture.md` says; `reason` is a fixed word."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

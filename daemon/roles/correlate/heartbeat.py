@@ -14,7 +14,7 @@ _MAX_PARTITIONS: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """How far one source partition was read. Times are seconds since the epoch (UTC); None: nothing read yet."""
+    """How far one source partition was read. Times: seconds since the epoch (UTC); None: nothing read yet."""
 
     kind: str
     through_offset: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 _MINUS_INFINITY: Final = float("-inf")
@@ -17,22 +18,28 @@ class Metrics:
         def counter(noun: str, text: str, *labels: str) -> Counter:
             return Counter(f"davylamp_correlate_{noun}", text, labels, registry=registry)
 
-        self.matches = counter("matches_total", "Matches taken into a correlation.", "source")
+        self.matches = counter("matches_total", "Matches read.")
         self.flows = counter("flows_total", "Flow records taken into a baseline.", "model")
         self.heartbeats = counter("heartbeats_total", "Heartbeats of detect workers read.")
         self.repeated = counter("repeated_total", "Matches whose id the open window held already.")
-        self.late = counter("late_total", "Matches behind the watermark when they arrived.")
+        self.settled = counter(
+            "settled_total", "Matches at or before what their group has settled: not used."
+        )
         self.future = counter(
             "future_total", "Events more than 5 minutes ahead of their append time.", "source"
         )
-        self.overflow = counter("overflow_total", "States that went over their cap.", "of")
+        self.overflow = counter("overflow_total", "Matches or peers that a full state turned away.", "of")
+        self.silent = counter("silent_total", "Flow records that a baseline took in silence.", "why")
         self.findings = counter("findings_total", "Findings confirmed.", "status")
         self.rejected = counter(
             "rejected_total", "Records of internal topics that could not be read.", "reason"
         )
         self.skipped = counter("skipped_total", "Records left to a partition's next owner, not acknowledged.")
         self.lost = counter(
-            "lost_before_read_total", "Records that Kafka deleted before they were read.", "topic", "partition"
+            "lost_before_read_total",
+            "Records that Kafka deleted before they were read.",
+            "topic",
+            "partition",
         )
         self.errors = counter("evaluation_errors_total", "Batches that failed; each ends the process.")
         self.acknowledged = counter("acknowledged_total", "Records acknowledged.", "topic")
@@ -44,6 +51,13 @@ class Metrics:
             "Clock minus watermark; +Inf until every partition of the source has been reported.",
             ["source"],
             registry=registry,
+        )
+
+    def report_overflow(self, of: str, name: str, count: int) -> None:
+        """Count and log what a full state turned away; `name` is a rule or model, never an event's value."""
+        self.overflow.labels(of).inc(count)
+        structlog.get_logger("davylamp.correlate").warning(
+            "state is full", of=of, name=name, turned_away=count
         )
 
     def watermark(self, source: str, at: float, clock: Callable[[], float]) -> None:

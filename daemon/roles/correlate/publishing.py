@@ -44,7 +44,7 @@ class TopicPublisher:
 
 
 def primary_key(finding: Finding) -> bytes:
-    """Return the topic key of a finding: ``type:id`` of its primary entity, or ``rule:ID`` when it has none."""
+    """Return the key of a finding: ``type:id`` of its primary entity, or ``rule:ID`` when it has none."""
     if not finding.entities:
         return f"rule:{finding.rule_id}".encode()
     primary = finding.entities[0]

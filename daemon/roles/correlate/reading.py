@@ -8,13 +8,13 @@ from typing import Any, Final, cast
 
 import faust
 import structlog
+from aiokafka.structs import TopicPartition
 from faust.types import TP, EventT, StreamT
 
 from daemon.roles.correlate.acknowledging import Discipline
 from daemon.roles.correlate.error import MissingRecordsError
 from daemon.roles.correlate.evaluation import Record
 from daemon.roles.correlate.metrics import Metrics
-from daemon.roles.correlate.sequence import Gap
 from daemon.roles.correlate.sequence import Sequence as OffsetSequence
 
 EXIT_CODE: Final = 70
@@ -39,11 +39,11 @@ class Reading:
         self._metrics = metrics
         self._exit = exit_process
         self._busy = asyncio.Lock()
-        self._sequence = OffsetSequence(self._committed)
+        self._sequence = OffsetSequence()
 
     async def run(self, stream: StreamT[bytes]) -> None:
         """The agent. Never leaves a batch half done: it finishes it or ends the process."""
-        async for events in stream.noack_take(_BATCH_RECORDS, within=_WITHIN_S):
+        async for events in cast(Any, stream).noack_take(_BATCH_RECORDS, within=_WITHIN_S):
             async with self._busy:
                 await self._take(cast("list[EventT[bytes]]", events), stream)
 
@@ -82,29 +82,35 @@ class Reading:
         ]
 
     async def _check(self, batch: Sequence[tuple[Record, EventT[bytes]]]) -> None:
-        """Raise MissingRecordsError when records are missing that the broker still has; report those it has not."""
+        """Raise MissingRecordsError for missing records that the broker still has; report the others."""
         places = [(record.partition, record.offset) for record, _ in batch]
         for gap in self._sequence.follow(self._app.consumer_generation_id, places):
+            expected = max(gap.expected, await self._committed(gap.partition)) if gap.first else gap.expected
+            if expected >= gap.found:
+                continue
             tp = TP(self._topic, gap.partition)
             earliest = (await self._app.consumer.earliest_offsets(tp)).get(tp) or 0
             if earliest < gap.found:
                 raise MissingRecordsError(
-                    f"{self._topic}/{gap.partition}: {gap.expected} to {gap.found - 1} not delivered"
+                    f"{self._topic}/{gap.partition}: {expected} to {gap.found - 1} not delivered"
                 )
-            self._report_lost(gap)
+            self._report_lost(gap.partition, expected, gap.found)
 
-    def _report_lost(self, gap: Gap) -> None:
+    def _report_lost(self, partition: int, first: int, end: int) -> None:
         structlog.get_logger("davylamp.correlate").critical(
             "records deleted before they were read",
             topic=self._topic,
-            partition=gap.partition,
-            first_offset=gap.expected,
-            last_offset=gap.found - 1,
+            partition=partition,
+            first_offset=first,
+            last_offset=end - 1,
         )
-        self._metrics.lost.labels(self._topic, str(gap.partition)).inc(gap.found - gap.expected)
+        self._metrics.lost.labels(self._topic, str(partition)).inc(end - first)
 
-    def _committed(self, partition: int) -> int | None:
-        return cast(Any, self._app.consumer)._committed_offset.get(TP(self._topic, partition))
+    async def _committed(self, partition: int) -> int:
+        """Return the committed offset, of aiokafka: Faust learns it after its first records have come."""
+        thread = cast(Any, self._app.consumer)._thread
+        place = TopicPartition(self._topic, partition)
+        return await thread.call_thread(thread._ensure_consumer().committed, place) or 0
 
     async def _end(self, error: Exception) -> None:
         self._metrics.errors.inc()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Callable
+from typing import Any, cast
 
 import faust
 import structlog
@@ -21,10 +23,14 @@ from daemon.roles.correlate.matches import MatchEvaluator
 from daemon.roles.correlate.metrics import Metrics
 from daemon.roles.correlate.publishing import Publisher, TopicPublisher
 from daemon.roles.correlate.reading import Reading
+from daemon.roles.correlate.rules import correlations
 from daemon.roles.correlate.table import StateTable
+from daemon.roles.correlate.watermark import Watermarks
+from daemon.ruleset import ruleset
 from daemon.runtime import Runtime
 
 _LOOK_EVERY_S = 1.0
+_DAY_S = 86400.0
 
 
 async def run(
@@ -62,17 +68,21 @@ class _Correlate:
         self._settings = settings
         self._metrics = Metrics(runtime.registry)
         self.app = app = application.build(settings)
-        self._publisher = publisher or TopicPublisher(
-            application.raw_topic(app, FINDINGS), SEND_TIMEOUT_S
+        self._publisher = publisher or TopicPublisher(application.raw_topic(app, FINDINGS), SEND_TIMEOUT_S)
+        kinds = settings.kafka.topics.kinds()
+        self._kinds = sorted(set(kinds.values()))
+        self._matches = MatchEvaluator(
+            correlations(ruleset(settings.detection)),
+            lambda: Watermarks(kinds, settings.detection.lateness.of),
+            self._metrics,
         )
-        self._matches = MatchEvaluator(settings, self._metrics, runtime.clock)
-        self._flows = FlowEvaluator(settings, self._metrics)
+        self._flows = FlowEvaluator(settings.detection.learning_days * _DAY_S, self._metrics)
         self._tables: dict[str, StateTable] = {}
         self._readings = [
             self._reading("correlations", MATCHES, self._matches),
             self._reading("baselines", FLOWS, self._flows),
         ]
-        app.on_partitions_revoked.connect(self._on_revoked)
+        cast(Any, app.on_partitions_revoked).connect(self._on_revoked)
         runtime.status = self.status
 
     async def work(self) -> None:
@@ -97,7 +107,7 @@ class _Correlate:
 
     async def _look_after(self) -> None:
         health = self._runtime.health
-        health.started = self.app.tables.recovery.completed.is_set()
+        health.started = cast(Any, self.app.tables).recovery.completed.is_set()
         health.report(broker.NAME, await broker.answers(self.app))
         self._show()
         await broker.pause(self._runtime.stop, _LOOK_EVERY_S)
@@ -107,9 +117,12 @@ class _Correlate:
         return {
             "counts": self._metrics.counts(),
             "groups": {name: table.size() for name, table in self._tables.items()},
-            "watermarks": self._matches.watermarks(),
+            "watermarks": {k: at if math.isfinite(at) else None for k, at in self._reached()},
             "generation": self.app.consumer_generation_id,
         }
+
+    def _reached(self) -> list[tuple[str, float]]:
+        return [(kind, self._matches.lowest([kind])) for kind in self._kinds]
 
     def _reading(self, name: str, topic: str, evaluator: Evaluator) -> Reading:
         app: faust.App = self.app
@@ -125,6 +138,7 @@ class _Correlate:
             await reading.on_revoked()
 
     def _show(self) -> None:
-        self._matches.show()
+        for kind, at in self._reached():
+            self._metrics.watermark(kind, at, self._runtime.clock)
         for name, table in self._tables.items():
             self._metrics.open_groups.labels(name).set(table.size())

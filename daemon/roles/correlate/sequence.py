@@ -1,43 +1,43 @@
-"""Whether records arrive without a gap. Faust may drop fetched records when tables finish recovering, and would later
-commit past them; internal topics are neither compacted nor transactional, so a missing offset is a lost record.
+"""Whether records arrive without a gap.
+
+Faust may drop fetched records when tables finish recovering (it clears the agents' queues), and would later
+commit past them. Internal topics are neither compacted nor transactional: a missing offset is a lost record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
 class Gap(NamedTuple):
-    """Offsets from `expected` up to but not including `found` did not arrive."""
+    """Offsets from `expected` up to but not including `found` did not arrive.
+
+    `first`: nothing has arrived yet in this generation, so what was committed before it is no gap.
+    """
 
     partition: int
     expected: int
     found: int
+    first: bool
 
 
 class Sequence:
-    """The next offset of each partition within one generation of the consumer group.
+    """The next offset of each partition within one generation of the consumer group."""
 
-    `start` returns a partition's committed offset, or None when nothing was committed: then it starts at 0.
-    """
-
-    def __init__(self, start: Callable[[int], int | None]) -> None:
-        self._start = start
+    def __init__(self) -> None:
         self._next: dict[int, int] = {}
         self._generation: int | None = None
 
     def follow(self, generation: int, records: Iterable[tuple[int, int]]) -> list[Gap]:
-        """Take (partition, offset) pairs in order of arrival; return the gaps. Offsets read again are no gap."""
+        """Take (partition, offset) pairs as they arrive; return the gaps. Offsets read again are no gap."""
         if generation != self._generation:
             self._generation = generation
             self._next.clear()
         gaps: list[Gap] = []
         for partition, offset in records:
             expected = self._next.get(partition)
-            if expected is None:
-                expected = self._start(partition) or 0
-            if offset > expected:
-                gaps.append(Gap(partition, expected, offset))
+            if offset > (expected or 0):
+                gaps.append(Gap(partition, expected or 0, offset, expected is None))
             self._next[partition] = offset + 1
         return gaps

@@ -23,7 +23,7 @@ class StateTable(Table[str, bytes]):
         self._keys: dict[int, set[str]] = defaultdict(set)
 
     def write(self, key: str, value: bytes | None, partition: int) -> FutureMessage:
-        """Set `key`, or delete it when `value` is None; the future ends when the changelog record is confirmed."""
+        """Set `key`, or delete it when `value` is None; the future ends when the changelog confirms."""
         store = cast("dict[str, bytes]", self.data.data)
         if value is None:
             store.pop(key, None)

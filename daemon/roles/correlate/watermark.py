@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, cast
+from typing import Final
 
 from daemon.roles.correlate.heartbeat import Heartbeat, SourceReport
-from detectors.event import Fields, Json
 
 FUTURE_S: Final = 300.0
 NEVER: Final = -math.inf
@@ -31,9 +30,10 @@ class Watermarks:
         self._lateness = lateness
         self._counts: dict[str, int] = {}
         self._reached: dict[str, float] = {}
+        self._least: dict[frozenset[str], float] = {}
 
     def observe(self, heartbeat: Heartbeat) -> tuple[bool, int]:
-        """Take a heartbeat. Returns whether any watermark moved, and how many reports were from the future."""
+        """Take a heartbeat; return whether any watermark moved, and how many reports were from the future."""
         moved, future = False, 0
         for topic, count in heartbeat.counts.items():
             if topic in self._kinds and self._counts.get(topic) != count:
@@ -48,6 +48,8 @@ class Watermarks:
             if reached > self._reached.get(name, NEVER):
                 self._reached[name] = reached
                 moved = True
+        if moved:
+            self._least.clear()
         return moved, future
 
     def of(self, kinds: Iterable[str]) -> float:
@@ -55,27 +57,11 @@ class Watermarks:
 
         -inf until each of them has been reported; +inf when no topic of these kinds is configured.
         """
-        wanted = set(kinds)
-        least = ALWAYS
-        for topic, kind in self._kinds.items():
-            if kind in wanted:
-                least = min(least, self._of_topic(topic))
-        return least
-
-    def to_json(self) -> Fields:
-        """Return what a restart needs."""
-        return {"counts": cast(Json, self._counts), "reached": cast(Json, self._reached)}
-
-    def restore(self, document: Mapping[str, Json]) -> None:
-        """Take back what `to_json` returned; topics that are no longer configured are left out."""
-        counts, reached = document.get("counts"), document.get("reached")
-        if isinstance(counts, dict) and isinstance(reached, dict):
-            self._counts = {t: n for t, n in counts.items() if t in self._kinds and isinstance(n, int)}
-            self._reached = {
-                name: float(at)
-                for name, at in reached.items()
-                if name.rpartition("/")[0] in self._kinds and isinstance(at, int | float)
-            }
+        wanted = frozenset(kinds)
+        if wanted not in self._least:
+            topics = [topic for topic, kind in self._kinds.items() if kind in wanted]
+            self._least[wanted] = min(map(self._of_topic, topics), default=ALWAYS)
+        return self._least[wanted]
 
     def _of_topic(self, topic: str) -> float:
         count = self._counts.get(topic)
@@ -94,13 +80,10 @@ def is_future(report: SourceReport) -> bool:
 def reach(report: SourceReport, at: float, lateness: float) -> float:
     """Return the watermark that a report allows; `at` is the append time of the heartbeat's record.
 
-    An idle partition was read to its end when the heartbeat was written, so whatever comes later has a
-    later append time than the heartbeat itself.
+    An idle partition was read to its end at its append time; a report that has none counts from `at`.
     """
     if report.idle:
-        return max(at, report.append_time if report.append_time is not None else at) - lateness
+        return (at if report.append_time is None else report.append_time) - lateness
     if report.max_event_time is None or is_future(report):
         return NEVER
-    if report.append_time is None:
-        return min(report.max_event_time, at) - lateness
-    return min(report.max_event_time, report.append_time) - lateness
+    return min(report.max_event_time, at if report.append_time is None else report.append_time) - lateness

@@ -1,4 +1,4 @@
-"""The Faust app of detect: its lifecycle only. Consuming is a Service of batches (``docs/architecture.md``)."""
+"""The Faust app of detect: lifecycle only; consuming is a Service of batches (``docs/architecture.md``)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,17 @@ class _ServicesOnly(BootStrategy):
 
 
 class DetectApp(faust.App):
-    """A Faust app that runs its services and nothing else."""
+    """A Faust app that runs its services and nothing else: no consumer thread, no data folder."""
 
     BootStrategy = _ServicesOnly
     work: asyncio.Task[None] | None = None
+
+    async def on_first_start(self) -> None:
+        """Make no data folder: there are no tables."""
+
+    async def on_start(self) -> None:
+        """Finish the configuration; the stock method makes a consumer with a thread and a loop of its own."""
+        self.finalize()
 
 
 def application(brokers: tuple[str, ...], work: Callable[[], Coroutine[Any, Any, None]]) -> DetectApp:

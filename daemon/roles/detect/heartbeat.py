@@ -1,4 +1,4 @@
-"""The heartbeat: once a second, to every partition of matches and flows, how far each source partition is told."""
+"""The heartbeat, once a second, to every partition of matches and flows: how far each source is told."""
 
 from __future__ import annotations
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 
-import structlog
-from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from config.settings import Settings
@@ -15,12 +12,9 @@ from connectors.kafka.batch import Lane
 from connectors.kafka.batch_consumer import BatchConsumer
 from connectors.kafka.checkpoint_file import store_for
 from connectors.kafka.conservation import detect_violations
-from connectors.kafka.error import TopicRefusedError
 from connectors.kafka.metrics import ConservationCollector, Standing, by_source, losses
 from connectors.kafka.producer import ConfirmedProducer
-from connectors.kafka.topics import create_topics
 from connectors.sources import catalogue
-from daemon.roles.detect.aliases import KnownAliases
 from daemon.roles.detect.application import application
 from daemon.roles.detect.blocks import block_start
 from daemon.roles.detect.heartbeat import Heartbeat
@@ -28,20 +22,20 @@ from daemon.roles.detect.repeated import RepeatedIds
 from daemon.roles.detect.rules import load_rules
 from daemon.roles.detect.stage import DetectStage
 from daemon.roles.kafka_health import KafkaHealth
+from daemon.roles.kafka_topics import topics_made
 from daemon.runtime import Runtime
 from detectors.sigma.engine import Engine
 
 GROUP = "davylamp-detect"
-_PAUSE_S = 0.5
-_LEAVE_S = 3.0
+_LEAVE_S = 1.5
 
 
 async def run(settings: Settings, runtime: Runtime) -> None:
-    """Detect until `runtime.stop` is set. Raises what ended the consumer; a broker that is away ends nothing."""
+    """Detect until `runtime.stop` is set; waits for brokers that are away. Raises what ends the consumer."""
     health = KafkaHealth(runtime.health)
-    if not await topics_made(settings, runtime, health):
-        return
     detect = _Detect(settings, runtime, health)
+    if not await topics_made(settings, runtime.stop, health.part("admin")):
+        return
     app = application(settings.kafka.brokers, detect.work)
     app.finalize()
     await app.start()
@@ -50,28 +44,6 @@ async def run(settings: Settings, runtime: Runtime) -> None:
             await app.work
     finally:
         await app.stop()
-
-
-async def topics_made(settings: Settings, runtime: Runtime, health: KafkaHealth) -> bool:
-    """Make Davylamp's missing topics, waiting for the broker; return False when told to stop.
-
-    A principal that may not make topics goes on: `davylamp topics create` has made them.
-    """
-    report = health.part("admin")
-    while not runtime.stop.is_set():
-        try:
-            await create_topics(settings)
-        except TopicRefusedError as error:
-            structlog.get_logger("davylamp.kafka").info("topics not made", error=str(error))
-            return True
-        except (KafkaError, OSError) as error:
-            report(False, type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(runtime.stop.wait(), _PAUSE_S)
-        else:
-            report(True, "")
-            return True
-    return False
 
 
 class _Detect:
@@ -86,7 +58,6 @@ class _Detect:
         self.stage = DetectStage(
             source_of={topic: catalogue.profile(kind) for topic, kind in self._kinds.items()},
             inspect=Engine(ruleset).inspect,
-            aliases=KnownAliases().findings,
             send=self._producer.send_all,
             repeated=RepeatedIds(settings.detection.repeated_ids),
             clock=runtime.clock,
@@ -103,10 +74,10 @@ class _Detect:
             clock=runtime.clock,
             assigned=self._assigned,
             reread=block_start,
-            stop_timeout_s=max(1.0, settings.operation.stop_timeout_s - _LEAVE_S),
+            stop_timeout_s=settings.operation.stop_timeout_s * 0.4,
         )
         self._heartbeat = Heartbeat(runtime.worker, self._kinds, self.consumer, self.stage, self._producer)
-        runtime.registry.register(ConservationCollector("detect", "", self.standings))
+        runtime.registry.register(ConservationCollector("detect", lambda: {"": self.standings()}))
         runtime.status = self.status
 
     async def work(self) -> None:

@@ -24,11 +24,13 @@ from daemon.roles.detect.outputs import (
     reject_message,
 )
 from daemon.roles.detect.repeated import RepeatedIds
+from detectors import alias
+from detectors.alias import RecentAliases
 from detectors.event import Event
-from detectors.finding import Finding
 from detectors.sigma.engine import Inspection
 
 FUTURE_S: Final = 300.0
+ALIAS_MEMORY: Final = 20_000
 _BREATH_EVENTS: Final = 500
 _FLUSH_MESSAGES: Final = 2000
 _LETTERS_WITH_VALUE: Final = 16
@@ -58,20 +60,26 @@ class DetectStage:
 
     source_of: Mapping[str, Source]
     inspect: Callable[[Event], Inspection]
-    aliases: Callable[[Event], Sequence[Finding]]
     send: Callable[[Sequence[Message]], Awaitable[None]]
     repeated: RepeatedIds
     clock: Callable[[], float]
     max_record_bytes: int
     seen: dict[TopicPartition, Seen] = field(default_factory=dict[TopicPartition, Seen])
     evaluation_errors: dict[str, int] = field(default_factory=dict[str, int])
+    recent: RecentAliases = field(default_factory=lambda: RecentAliases(ALIAS_MEMORY))
+    _unfinished: bool = False
     _blocks: dict[TopicPartition, PartitionBlocks] = field(
         default_factory=dict[TopicPartition, PartitionBlocks]
     )
 
     def assigned(self, resume: Mapping[TopicPartition, int]) -> None:
-        """Start every partition afresh: blocks are summed again from their first offset."""
+        """Start every partition afresh: blocks are summed again from their first offset.
+
+        A batch that was broken off may have stated aliases that nobody heard: all are stated again.
+        """
         self.repeated.forget_batch()
+        if self._unfinished:
+            self.recent = RecentAliases(ALIAS_MEMORY)
         self._blocks = {tp: PartitionBlocks(tp) for tp in resume}
         self.seen = {tp: self.seen.get(tp, Seen()) for tp in resume}
 
@@ -83,6 +91,7 @@ class DetectStage:
     async def handle(self, batches: Sequence[PartitionBatch]) -> Mapping[TopicPartition, Counters]:
         """Detect in whole batches; returns the counts when all output is confirmed."""
         self.repeated.begin_batch()
+        self._unfinished = True
         tallies: list[_Tally] = []
         out: list[Message] = []
         since_breath = 0
@@ -100,6 +109,7 @@ class DetectStage:
             tallies.append(tally)
         if out:
             await self.send(out)
+        self._unfinished = False
         self.seen |= {tally.batch.tp: tally.seen for tally in tallies}
         return {tally.batch.tp: tally.counts for tally in tallies}
 
@@ -197,7 +207,7 @@ class _Tally:
             stage.fault(failed.rule_id)
             self._count("rules:failed", 1)
         try:
-            self.out.extend(finding_message(finding) for finding in stage.aliases(event))
+            self.out.extend(finding_message(finding) for finding in alias.findings(event, stage.recent))
         except _PROFILE_FAULTS as error:
             self._fault(f"{self.source.kind}.aliases_in", error)
 

@@ -21,7 +21,7 @@ def _number(context: Mapping[str, Json], key: str) -> float:
 
 @dataclass(slots=True)
 class Step:
-    """One step of a run. Only attempts count against its deadline, not waits for an absent outside or worker."""
+    """One step of a run. Only attempts count against its deadline, not waits for an absent outside."""
 
     ordinal: int
     spec: StepSpec
@@ -76,6 +76,10 @@ class Step:
         """How long its failed attempts took, those without the outside left out."""
         return _number(self.context, "used_s")
 
+    def attempt_s(self, now: float) -> float:
+        """Return how long the attempt that ends now took."""
+        return now - _number(self.context, "attempt_at")
+
     def begin(self, now: float) -> None:
         """Say that an attempt starts; a step that is to be done again starts afresh."""
         if self.state == "pending" and self.context:
@@ -91,7 +95,7 @@ class Step:
         self.context["tries"] = self.tries + 1
         if error.unavailable is None:
             self.context["failures"] = self.failures + 1
-            self.context["used_s"] = self.used_s + now - _number(self.context, "attempt_at")
+            self.context["used_s"] = self.used_s + self.attempt_s(now)
 
     def finish(self, result: StepResult) -> None:
         """Take over what a successful attempt left. `escrow` goes to its own column."""

@@ -19,6 +19,7 @@ from daemon.roles.respond.heartbeat import Heartbeat
 from daemon.roles.respond.progress import Run, Step
 from daemon.roles.respond.verdict import failed_ending, proven_ending, timed_out
 from playbooks.action import ActionState
+from playbooks.policy import Policy
 from playbooks.ports import Clock, MovedOnError, RotationHandler, StepContext, StepFailedError, StepResult
 
 Boundary: TypeAlias = Literal[
@@ -58,7 +59,7 @@ def _at_no_boundary(_step: str, _boundary: Boundary) -> None:
 class Worker:
     """One worker; `run_once` blocks, so it runs in a thread of its own.
 
-    `backoff(n)` gives the seconds to wait after the n-th failure. `halted()` says that the kill switch is on.
+    `backoff(n)` gives the seconds to wait after the n-th failure. `policy()` is the policy of this moment.
     `boundary` is told where in a step the worker is, for tests that end it there.
     """
 
@@ -68,7 +69,7 @@ class Worker:
     clock: Clock
     lease_s: float
     backoff: Callable[[int], float]
-    halted: Callable[[], bool]
+    policy: Callable[[], Policy]
     stopping: Callable[[], bool]
     telemetry: Telemetry
     boundary: Callable[[str, Boundary], None] = field(default=_at_no_boundary)
@@ -114,7 +115,7 @@ class Worker:
         over = timed_out(lease.action, step, self.clock())
         if over is not None:
             return failed_ending(lease.action, run, step, over, final=False, now=self.clock())
-        if self.halted() and not run.effective:
+        if not run.effective and self._halted(lease):
             return Ending("cancelled", "the kill switch is on: nothing was rotated")
         self.boundary(step.name, "before_intent")
         step.begin(self.clock())
@@ -129,7 +130,7 @@ class Worker:
         except _NOT_THE_HANDLERS:
             raise
         except Exception as error:
-            # A fault in one handler must not stop the others; its text may hold anything, so only its kind goes on.
+            # A fault in one handler must not stop the others; its text may hold a secret, its kind does not.
             kind = type(error).__name__
             fault = StepFailedError(f"{step.name}: fault: {kind}", retry=False)
             return self._failed(lease, handler, run, step, fault)
@@ -185,7 +186,9 @@ class Worker:
             self._late(lease, handler, step)
             raise
         if error.retry and (error.unavailable is not None or step.failures < step.spec.max_attempts):
-            self.store.park(lease, now + self.backoff(step.tries))
+            wait_s = self.backoff(step.tries)
+            away_s = wait_s + step.attempt_s(now) if error.unavailable is not None else 0.0
+            self.store.park(lease, now + wait_s, not_counted_s=away_s)
             return "parked"
         return failed_ending(lease.action, run, step, error.reason, final=not error.retry, now=now)
 
@@ -200,7 +203,7 @@ class Worker:
         return "parked"
 
     def _late(self, lease: Lease, handler: RotationHandler, step: Step) -> None:
-        """Our lease went while a call was out: whoever took over may have finished without seeing what it did."""
+        """Our lease went while a call was out: whoever took over may not have seen what it did."""
         if not step.effective:
             return
         self.telemetry.late_call()
@@ -233,11 +236,14 @@ class Worker:
         """Return true when the lease holds for `needed_s` more. Raises LeaseLostError."""
         now = self.clock()
         if self.store.until(lease) - now < needed_s:
-            self.store.renew(lease, now, max(self.lease_s, 2 * needed_s))
+            self.store.renew(lease, now, max(self.lease_s, needed_s + 1.0))
         return True
 
+    def _halted(self, lease: Lease) -> bool:
+        return self.policy().kill_switch or self.store.halted(lease.action.verb)
+
     def _end(self, lease: Lease, ending: Ending) -> None:
-        finish(self.store.database, lease, self.clock(), ending)
+        finish(self.store.database, lease, self.clock(), ending, self.policy())
         mode = "drill" if lease.action.drill else "auto" if lease.action.auto else "approved"
         self.telemetry.finished(lease.action.verb, ending.state, mode)
 

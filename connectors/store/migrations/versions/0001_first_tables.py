@@ -302,9 +302,9 @@ def upgrade() -> None:
         sa.Column("grade", sa.String(length=1), nullable=True),
         sa.Column("proven_at", sa.Float(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["action_id"], ["actions.id"], name=op.f("fk_proofs_action_id_actions")),
         sa.PrimaryKeyConstraint("action_id", name=op.f("pk_proofs")),
         sa.UniqueConstraint("target_key", "epoch", name="uq_proofs_target_epoch"),
+        sa.ForeignKeyConstraint(["action_id"], ["actions.id"], name=op.f("fk_proofs_action_id_actions")),
     )
     op.create_table(
         "steps",

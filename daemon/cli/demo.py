@@ -1,0 +1,95 @@
+"""`davylamp demo`: the TerraMiner breach on this machine, on real parts, found, contained and proven."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import time
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+import click
+import orjson
+
+if TYPE_CHECKING:
+    from daemon.demo.play import Play
+    from daemon.demo.result import Result
+
+_NOT_OK: Final = 1
+_NOT_DONE: Final = 3
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Exit when done: 0 if all went as it must, else 1.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout, the view on stderr."
+)
+@click.option(
+    "--passes", type=click.IntRange(1, 2), default=1, help="2: read everything twice; nothing new may come."
+)
+@click.option(
+    "--speed", type=click.FloatRange(0.1, 100.0), default=1.0, help="How fast the breach is played."
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Another seed, another platform.")
+@click.option("--no-browser", is_flag=True, help="Do not open the pages.")
+@click.option(
+    "--keep", type=click.Path(path_type=Path, file_okay=False), help="Work in this folder and leave it."
+)
+@click.pass_context
+def demo(
+    ctx: click.Context,
+    once: bool,
+    as_json: bool,
+    passes: int,
+    speed: float,
+    seed: int,
+    no_browser: bool,
+    keep: Path | None,
+) -> None:
+    """Play the TerraMiner breach with an embedded broker, vault and database."""
+    from daemon.demo.board import Board
+    from daemon.demo.error import DemoError
+    from daemon.demo.live import shown
+    from daemon.demo.play import Options, Play
+    from daemon.demo.scene import Scene
+
+    stream = sys.stderr if as_json else sys.stdout
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Scene(seed, keep=keep) as scene:
+            logging.basicConfig(filename=scene.folder / "demo.log", level=logging.WARNING, force=True)
+            board = Board()
+            play = Play(scene, board, Options(seed, speed, passes))
+            with shown(board, stream):
+                result = asyncio.run(play.run())
+            _say(result, play, board.address, stream)
+            if as_json:
+                sys.stdout.buffer.write(orjson.dumps(result.to_json()) + b"\n")
+                sys.stdout.flush()
+            if not once:
+                _stay(board.address, stream, browser=not no_browser and not as_json)
+    except DemoError as error:
+        click.echo(str(error), err=True)
+        ctx.exit(_NOT_DONE)
+    ctx.exit(0 if result.ok else _NOT_OK)
+
+
+def _say(result: Result, play: Play, address: str, stream: TextIO) -> None:
+    lines = ["", *result.timeline_lines(), ""]
+    lines += [f"{'yes' if holds else 'NO ':<4} {fact}" for fact, holds in result.facts.items()]
+    lines += ["", f"pages: {address}"]
+    lines += [f"approve as {name} (once): {link}" for name, link in play.links.items()]
+    print("\n".join(lines), file=stream, flush=True)
+
+
+def _stay(address: str, stream: TextIO, *, browser: bool) -> None:
+    print("Ctrl-C ends everything.", file=stream, flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        if browser and address and stream.isatty():
+            webbrowser.open(address)
+        while True:
+            time.sleep(3600)

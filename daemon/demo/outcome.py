@@ -1,0 +1,102 @@
+"""Judges a play from facts: the database of record, the roles' counters, the server's own words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from connectors.rotation.login import Login
+from daemon.demo.breach import Breach
+from daemon.demo.daemon_child import DaemonChild
+from daemon.demo.offsets import until
+from daemon.demo.result import Result
+from daemon.demo.watcher import Watcher
+from daemon.demo.watching import ANALYTICS_KEY, CUSTOMERS_KEY, Seen, proven_at
+
+_NEEDED: Final = 2
+_FORWARDED_S: Final = 20.0
+
+
+async def conservation(daemon: DaemonChild, sent: Mapping[tuple[str, int], int]) -> dict[str, Any]:
+    """Return what detect and forward counted, with `violations`; waits for forward to catch up."""
+    total = sum(sent.values())
+    latest: dict[str, Any] = {}
+
+    async def caught_up() -> bool:
+        detect = await asyncio.to_thread(daemon.status, "detect")
+        forward = await asyncio.to_thread(daemon.status, "forward")
+        violations = [*detect.get("violations", ()), *forward.get("violations", ())]
+        read = _counted(detect.get("conservation"), "records:read")
+        if read != total:
+            violations.append(f"detect read {read} records, {total} were sent")
+        latest.update(
+            detect=detect.get("conservation", {}),
+            forward=forward.get("conservation", {}),
+            lost_before_read={**detect.get("lost_before_read", {}), **forward.get("lost_before_read", {})},
+            violations=violations,
+        )
+        behind = sum(int(lag or 0) for lag in (forward.get("lag") or {}).values() if isinstance(lag, int))
+        return not violations and behind == 0
+
+    await until(caught_up, _FORWARDED_S)
+    return latest
+
+
+def judge(watcher: Watcher, breach: Breach, again: Login, counted: dict[str, Any], paged: int) -> Result:
+    """Return the result: every fact that must be true, and the timeline. `paged`: pages that arrived."""
+    seen = watcher.seen
+    rotation = seen.action_on(ANALYTICS_KEY)
+    proposal = seen.action_on(CUSTOMERS_KEY)
+    incident = seen.incident_of(rotation) if rotation else None
+    proof = rotation.proof if rotation else None
+    result = Result(
+        proof=proof,
+        proposed=tuple(a for a in seen.actions if a.state == "proposed"),
+        incidents=seen.incidents,
+        first_event=breach.first_event,
+        detected=_detected(watcher),
+        contained=incident.contained_at if incident else None,
+        proven=proven_at(proof) if proof else None,
+        conservation=counted,
+    )
+    drill = seen.drill_of(ANALYTICS_KEY)
+    result.facts = {
+        "the drill was proven, grade A": bool(drill and drill.proof and drill.proof.get("grade") == "A"),
+        "the rotation of analytics is proven, grade A": bool(proof and proof.get("grade") == "A"),
+        "the rotation needed nobody": bool(rotation and rotation.needed == 0 and rotation.given == 0),
+        "the thief's session was ended": watcher.session_ended_at is not None,
+        "the thief's next login was refused by the server": again.verdict == "refused",
+        "the restricted rotation waits for two approvals": bool(
+            proposal and proposal.state == "proposed" and proposal.needed == _NEEDED
+        ),
+        "every stage stands in an incident": not watcher.unfound() and _read_is_found(seen, breach),
+        "the person on call was paged": paged > 0,
+        "every record is accounted for": not counted.get("violations", ["nothing counted"]),
+        "nothing was lost before it was read": not any(_leaves(counted.get("lost_before_read", {}))),
+    }
+    return result
+
+
+def _read_is_found(seen: Seen, breach: Breach) -> bool:
+    return seen.finding_of(breach.second_marker) is not None
+
+
+def _detected(watcher: Watcher) -> float | None:
+    return min(watcher.found_at.values(), default=None)
+
+
+def _counted(value: object, name: str) -> int:
+    """Return the sum of the counter `name` wherever it stands in a status."""
+    if not isinstance(value, Mapping):
+        return 0
+    return sum(
+        int(inner) if key == name and isinstance(inner, int) else _counted(inner, name)
+        for key, inner in value.items()
+    )
+
+
+def _leaves(value: object) -> list[object]:
+    if isinstance(value, Mapping):
+        return [leaf for inner in value.values() for leaf in _leaves(inner)]
+    return [value]

@@ -1,0 +1,133 @@
+"""Every shipped rule against the events beside it, through the real sources."""
+
+from __future__ import annotations
+
+import math
+import re
+import uuid
+from collections.abc import Sequence
+
+import pytest
+
+from connectors.sources.catalogue import profile
+from detectors.event import Event, Fields, Locator
+from detectors.finding import Finding
+from detectors.rules import builtin
+from detectors.rules.cases import Cases, builtin_cases
+from detectors.sigma.correlation import advance
+from detectors.sigma.document import RuleDocument
+from detectors.sigma.engine import Engine
+from detectors.sigma.match import Match
+from detectors.sigma.ruleset import RuleSet
+
+DOCUMENTS = builtin()
+RULESET = RuleSet.load(DOCUMENTS)
+PLAYBOOKS = {"leaked-credential", "pod-exec", "log-tampering", "mesh-downgrade"}
+IDENTITIES = [item.identity for item in (*RULESET.rules, *RULESET.correlations)]
+BY_PATH = {identity.path: identity for identity in IDENTITIES}
+
+
+def events(document: RuleDocument, records: Sequence[Fields]) -> list[Event]:
+    kind = document.path.split("/")[0]
+    return [
+        profile(kind).parse(record, Locator("t", 0, place, 0), {}) for place, record in enumerate(records)
+    ]
+
+
+def judged(document: RuleDocument, records: Sequence[Fields]) -> tuple[list[Finding], list[Match]]:
+    """Findings and matches of the document's rule; a correlation is run to its end."""
+    rule_id = BY_PATH[document.path].id
+    engine = Engine(RULESET)
+    findings: list[Finding] = []
+    matches: list[Match] = []
+    for event in events(document, records):
+        inspection = engine.inspect(event)
+        assert not inspection.errors
+        findings += [item for item in inspection.findings if item.rule_id == rule_id]
+        matches += inspection.matches
+    correlation = RULESET.correlation(rule_id)
+    if correlation is not None:
+        groups: dict[str, list[Match]] = {}
+        for match in matches:
+            if match.correlation == rule_id:
+                groups.setdefault(match.key(), []).append(match)
+        for group in groups.values():
+            findings += advance(correlation, {}, group, math.inf).findings
+    return findings, [match for match in matches if match.rule == rule_id]
+
+
+def case_ids(document: RuleDocument) -> str:
+    return document.path
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=case_ids)
+def test_rule_matches_its_events(document: RuleDocument) -> None:
+    cases: Cases = builtin_cases(document)
+    assert len(cases.match) >= 2
+    for place, records in enumerate(cases.match):
+        findings, matches = judged(document, records)
+        assert findings or matches, f"match {place} is not found"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=case_ids)
+def test_rule_leaves_look_alikes_alone(document: RuleDocument) -> None:
+    cases: Cases = builtin_cases(document)
+    assert len(cases.no_match) >= 2
+    for place, records in enumerate(cases.no_match):
+        findings, matches = judged(document, records)
+        assert not findings, f"no_match {place}: {findings[0].explain}"
+        assert not matches, f"no_match {place} is found"
+
+
+def test_nothing_shipped_is_refused() -> None:
+    assert [str(refusal) for refusal in RULESET.refusals] == []
+    assert len(BY_PATH) == len(DOCUMENTS) >= 14
+
+
+@pytest.mark.parametrize("identity", IDENTITIES, ids=lambda identity: identity.path)
+def test_rule_is_complete(identity: object) -> None:
+    known = next(item for item in IDENTITIES if item is identity)
+    assert uuid.UUID(known.id).version in (4, 5)
+    assert known.title
+    assert known.description
+    assert known.references
+    assert known.falsepositives
+    assert known.playbook in PLAYBOOKS
+    assert all(re.fullmatch(r"T\d{4}(\.\d{3})?", technique) for technique in known.attack)
+    assert known.attack
+
+
+def test_every_source_has_rules_and_correlations_exist_of_both_kinds() -> None:
+    assert {document.path.split("/")[0] for document in DOCUMENTS} == {
+        "cloudtrail",
+        "kubernetes_audit",
+        "istio_access",
+        "vault_audit",
+    }
+    assert {item.kind for item in RULESET.correlations} == {"event_count", "temporal_ordered"}
+
+
+def test_rules_are_keyed_on_no_name() -> None:
+    """No rule text names a person, host, account or tool of the lab's samples."""
+    banned = re.compile(
+        r"terraminer|jonas|katrin|maria\.costa|sven|piotr|kubectl|curl|aws-cli|python-requests", re.I
+    )
+    for document in DOCUMENTS:
+        assert not banned.search(document.text), document.path
+
+
+def test_a_finding_says_who_and_carries_its_playbook() -> None:
+    document = next(item for item in DOCUMENTS if item.path.endswith("access_key_for_other_user.yml"))
+    findings, _ = judged(document, builtin_cases(document).match[0])
+    [finding] = findings
+    assert finding.level == "high"
+    assert finding.labels["playbook"] == "leaked-credential"
+    assert "ada" in finding.explain
+    assert finding.explain.startswith(finding.title)
+    assert ("credential", "iam:backup", "target") in finding.entities
+
+
+def test_a_refused_attempt_counts_one_level_less() -> None:
+    document = next(item for item in DOCUMENTS if item.path.endswith("trail_stopped.yml"))
+    findings, _ = judged(document, builtin_cases(document).match[2])
+    assert [(item.base_level, item.level) for item in findings] == [("high", "medium")]
