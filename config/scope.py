@@ -1,4 +1,4 @@
-"""Which role may hold which secret (contracts, section 1); everything else is taken out before a role starts."""
+"""Which role may hold which secret (contracts, section 1); the rest is taken out before a role starts."""
 
 from __future__ import annotations
 

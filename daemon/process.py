@@ -14,6 +14,7 @@ import structlog
 import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+from config.errors import ConfigurationError
 from config.scope import scoped
 from config.settings import Role, Settings
 from daemon import logs
@@ -72,6 +73,10 @@ async def _finish(working: asyncio.Future[None], timeout_s: float, log: structlo
     except TimeoutError:
         log.error("did not stop in time", timeout_s=timeout_s)
         return 70
+    except ConfigurationError as error:
+        for problem in error.problems:
+            log.error("configuration refused", problem=str(problem))
+        return 2
     except Exception as error:
         log.exception("role failed", error=type(error).__name__)
         return 70

@@ -22,7 +22,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say plainly what could not run."""
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped:
-        terminalreporter.section("could not run" + (" (an error, as CI is set)" if os.environ.get("CI") else ""))
+        why = " (an error, as CI is set)" if os.environ.get("CI") else ""
+        terminalreporter.section("could not run" + why)
         for report in skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
             terminalreporter.line(f"{report.nodeid}: {reason}")

@@ -5,7 +5,7 @@ An item that cannot be read never loses the others, and nothing that arrives her
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -33,7 +33,7 @@ class Unpacked:
     """
 
     events: list[Event]
-    rejects: list[Reject] = field(default_factory=list[Reject])
+    rejects: Sequence[Reject] = ()
     control: int = 0
     empty: bool = False
     unreadable: bool = False
@@ -70,23 +70,17 @@ def unpack(
     `max_bytes` bounds the value before and after decompression, `max_events` the events taken,
     `max_depth` the envelopes inside one another.
     """
-    if value and value[0] == 0x7B and len(value) <= max_bytes:
+    # The usual record is one event: read it without asking first. What is not ends in the long way.
+    if value and len(value) <= max_bytes:
+        first = value[0]
         try:
-            found = orjson.loads(value)
-            if source.recognise(found) and shallow(value):
+            if first == 0x7B and shallow(value):
+                found = orjson.loads(value)
                 return Unpacked([source.parse(found, Locator(topic, partition, offset, 0), origin)])
-        except orjson.JSONDecodeError:
+            if first == 0x5B and source.recognise_line(value) and b"\n" not in value[:-1]:
+                return Unpacked([source.parse(value, Locator(topic, partition, offset, 0), origin)])
+        except (orjson.JSONDecodeError, Reject):
             pass
-        except Reject as reject:
-            reject.locator = Locator(topic, partition, offset, 0)
-            return Unpacked([], [reject], unreadable=True)
-    if value and value[0] == 0x5B and source.recognise_line(value) and b"\n" not in value[:-1]:
-        place = Locator(topic, partition, offset, 0)
-        try:
-            return Unpacked([source.parse(value, place, origin)])
-        except Reject as reject:
-            reject.locator = place
-            return Unpacked([], [reject], unreadable=True)
     work = _Unpacking(source, Locator(topic, partition, offset, 0), origin, max_bytes, max_events, max_depth)
     return work.run(value or b"")
 
@@ -100,6 +94,7 @@ class _Unpacking:
     max_events: int
     max_depth: int
     out: Unpacked = field(default_factory=lambda: Unpacked([]))
+    rejects: list[Reject] = field(default_factory=list[Reject])
     index: int = 0
     over: int = 0
 
@@ -111,8 +106,9 @@ class _Unpacking:
             return Unpacked([], [reject], unreadable=True)
         if self.over:
             detail = f"{self.over} events over the limit of {self.max_events}"
-            self.out.rejects.append(Reject(Reason.TOO_MANY_EVENTS, detail, self._place()))
-        if not enclosed and not self.out.events and len(self.out.rejects) == 1 and not self.out.control:
+            self.rejects.append(Reject(Reason.TOO_MANY_EVENTS, detail, self._place()))
+        self.out.rejects = self.rejects
+        if not enclosed and not self.out.events and len(self.rejects) == 1 and not self.out.control:
             self.out.unreadable = True
         self.out.empty = self.out.ending == "empty"
         return self.out
@@ -209,7 +205,7 @@ class _Unpacking:
         if self._full():
             return
         reject.locator = self._place()
-        self.out.rejects.append(reject)
+        self.rejects.append(reject)
         self.index += 1
 
     def _full(self) -> bool:

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import signal
 import sys
-import time
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
@@ -16,6 +15,7 @@ import click
 import orjson
 
 if TYPE_CHECKING:
+    from daemon.demo.board import Board
     from daemon.demo.play import Play
     from daemon.demo.result import Result
 
@@ -60,10 +60,11 @@ def demo(
     stream = sys.stderr if as_json else sys.stdout
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Scene(seed, keep=keep) as scene:
+        with Scene(seed, keep=keep) as scene, contextlib.ExitStack() as ending:
             logging.basicConfig(filename=scene.folder / "demo.log", level=logging.WARNING, force=True)
             board = Board()
             play = Play(scene, board, Options(seed, speed, passes))
+            ending.callback(play.close)
             with shown(board, stream):
                 result = asyncio.run(play.run())
             _say(result, play, board.address, stream)
@@ -71,7 +72,7 @@ def demo(
                 sys.stdout.buffer.write(orjson.dumps(result.to_json()) + b"\n")
                 sys.stdout.flush()
             if not once:
-                _stay(board.address, stream, browser=not no_browser and not as_json)
+                _stay(play, board, stream, browser=not no_browser and not as_json)
     except DemoError as error:
         click.echo(str(error), err=True)
         ctx.exit(_NOT_DONE)
@@ -86,10 +87,10 @@ def _say(result: Result, play: Play, address: str, stream: TextIO) -> None:
     print("\n".join(lines), file=stream, flush=True)
 
 
-def _stay(address: str, stream: TextIO, *, browser: bool) -> None:
+def _stay(play: Play, board: Board, stream: TextIO, *, browser: bool) -> None:
     print("Ctrl-C ends everything.", file=stream, flush=True)
+    if browser and board.address and stream.isatty():
+        webbrowser.open(board.address)
+    board.told = lambda line: print(line, file=stream, flush=True)
     with contextlib.suppress(KeyboardInterrupt):
-        if browser and address and stream.isatty():
-            webbrowser.open(address)
-        while True:
-            time.sleep(3600)
+        asyncio.run(play.stay())

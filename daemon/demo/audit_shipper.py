@@ -15,18 +15,15 @@ _CHUNK_BYTES: Final = 1024 * 1024
 
 
 class AuditShipper:
-    """Follows one file. What stood in it before `follow_from_here()` (the set-up) is not shipped."""
+    """Follows one file. What the set-up of the stage wrote is not shipped."""
 
-    def __init__(self, path: Path, pipe: Pipe) -> None:
+    def __init__(self, path: Path, pipe: Pipe, position: int | None = None) -> None:
+        """Begin at `position` (bytes); None: after what the file holds now."""
         self._path = path
         self._pipe = pipe
-        self._position = 0
+        self.position = path.stat().st_size if position is None else position
         self._shipping = asyncio.Lock()
         self.shipped = 0
-
-    def follow_from_here(self) -> None:
-        """Start after what the file holds now."""
-        self._position = self._path.stat().st_size
 
     async def run(self) -> None:
         """Ship until cancelled. Raises StoryError when the broker refuses."""
@@ -43,10 +40,10 @@ class AuditShipper:
 
     def _next_lines(self) -> list[bytes]:
         with self._path.open("rb") as file:
-            file.seek(self._position)
+            file.seek(self.position)
             data = file.read(_CHUNK_BYTES)
         whole, newline, _ = data.rpartition(b"\n")
         if not newline:
             return []
-        self._position += len(whole) + 1
+        self.position += len(whole) + 1
         return [line for line in whole.split(b"\n") if line]

@@ -56,6 +56,7 @@ class Play:
         self._database = Database(scene.files.database_url, role="read")
         board.stages = [StageLine(stage.number, stage.title, stage.shows) for stage in STAGES]
         self.links: dict[str, str] = {}
+        self._place = 0
 
     async def run(self) -> Result:
         """Play everything. The daemon still runs when this returns."""
@@ -66,7 +67,22 @@ class Play:
             return await self._play(pipe)
         finally:
             await pipe.stop()
-            self._database.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    async def stay(self) -> None:
+        """Keep the vault's audit log flowing and tell what happens, until cancelled. Raises DemoError."""
+        pipe = Pipe(self._scene.settings.kafka)
+        await pipe.start()
+        watcher = self._watcher()
+        await watcher.once()
+        shipper = AuditShipper(self._scene.vault.audit_file, pipe, self._place)
+        try:
+            await asyncio.gather(shipper.run(), watcher.run())
+        finally:
+            await pipe.stop()
 
     async def _set_up(self) -> None:
         board, scene = self._board, self._scene
@@ -80,7 +96,6 @@ class Play:
     async def _play(self, pipe: Pipe) -> Result:
         await self._ordinary_week(pipe)
         shipper = AuditShipper(self._scene.vault.audit_file, pipe)
-        shipper.follow_from_here()
         watcher = self._watcher()
         try:
             result = await self._watched(pipe, shipper, watcher)
@@ -88,6 +103,7 @@ class Play:
             raise next(leaf for leaf in _leaves(errors)) from None
         finally:
             watcher.thief.leave()
+            self._place = shipper.position
         await self._approvals()
         if self._options.passes > 1:
             await self._again(pipe, result)

@@ -95,7 +95,8 @@ def test_environment_beats_file_and_flags_beat_environment(tmp_path):
 def test_a_wrong_environment_variable_is_named(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("site: a\n")
-    assert problems(path, environment={"DAVYLAMP_WEB__PORTT": "1"})[0].startswith("environment DAVYLAMP_WEB__PORTT")
+    found = problems(path, environment={"DAVYLAMP_WEB__PORTT": "1"})
+    assert found[0].startswith("environment DAVYLAMP_WEB__PORTT")
 
 
 def test_secrets_are_masked_when_shown_and_absent_from_errors_and_repr(tmp_path):

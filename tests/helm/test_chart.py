@@ -31,12 +31,8 @@ def test_each_role_is_a_deployment_with_its_own_secret_only():
     secrets = {role: f"s-{role}" for role in ROLES}
     docs = render(roles={role: {"existingSecret": name} for role, name in secrets.items()})
     deployments = [d for d in docs if d["kind"] == "Deployment"]
-    seen = {
-        d["spec"]["template"]["spec"]["containers"][0]["args"][1]: [
-            source["secretRef"]["name"] for source in d["spec"]["template"]["spec"]["containers"][0]["envFrom"]
-        ]
-        for d in deployments
-    }
+    containers = [d["spec"]["template"]["spec"]["containers"][0] for d in deployments]
+    seen = {c["args"][1]: [source["secretRef"]["name"] for source in c["envFrom"]] for c in containers}
     assert seen == {role: [name] for role, name in secrets.items()}
 
 

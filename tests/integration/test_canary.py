@@ -85,7 +85,7 @@ async def everything_in(brokers: str, topics: tuple[str, ...]) -> dict[str, byte
 
 
 def secret_files(folder: Path) -> dict[str, str]:
-    """The demo's own secrets: every small file that only its owner may read, and what the vault serves now."""
+    """The demo's own secrets, as it wrote them for the roles."""
     names = ("vault-token", "observer-password", "pager-bearer")
     return {name: (folder / "davylamp" / name).read_text().strip() for name in names}
 

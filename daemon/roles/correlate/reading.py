@@ -40,6 +40,7 @@ class Reading:
         self._exit = exit_process
         self._busy = asyncio.Lock()
         self._sequence = OffsetSequence()
+        self._ended: int | None = None
 
     async def run(self, stream: StreamT[bytes]) -> None:
         """The agent. Never leaves a batch half done: it finishes it or ends the process."""
@@ -48,8 +49,12 @@ class Reading:
                 await self._take(cast("list[EventT[bytes]]", events), stream)
 
     async def on_revoked(self) -> None:
-        """Wait until the batch in hand is done, so that the next owner sees all of its states."""
+        """Wait until the batch in hand is done, so that the next owner sees all of its states.
+
+        What is still queued of this generation is left to the next owner.
+        """
         async with self._busy:
+            self._ended = self._app.consumer_generation_id
             self._discipline.evaluator.forget()
 
     async def _take(self, events: Sequence[EventT[bytes]], stream: StreamT[bytes]) -> None:
@@ -73,10 +78,10 @@ class Reading:
 
         The others are read again by whoever owns their partition: nothing was acknowledged.
         """
-        if self._app.rebalancing:
+        generation = self._app.consumer_generation_id
+        if generation == self._ended:
             return []
         assigned = self._app.consumer.assignment()
-        generation = self._app.consumer_generation_id
         return [
             e for e in events if cast(Any, e.message).generation_id == generation and e.message.tp in assigned
         ]

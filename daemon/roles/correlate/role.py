@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, cast
 
 import faust
@@ -132,10 +132,10 @@ class _Correlate:
         application.agent(app, topic, reading.run)
         return reading
 
-    async def _on_revoked(self, _app: object, revoked: object, **_: object) -> None:
-        structlog.get_logger("davylamp.correlate").info("partitions revoked")
-        for reading in self._readings:
-            await reading.on_revoked()
+    async def _on_revoked(self, _app: object, revoked: Collection[object], **_: object) -> None:
+        if revoked:
+            structlog.get_logger("davylamp.correlate").info("partitions revoked", partitions=len(revoked))
+            await asyncio.gather(*(reading.on_revoked() for reading in self._readings))
 
     def _show(self) -> None:
         for kind, at in self._reached():

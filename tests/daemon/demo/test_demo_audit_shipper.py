@@ -25,7 +25,6 @@ async def test_a_line_still_being_written_waits_until_it_is_whole(tmp_path: Path
     file, sink = tmp_path / "audit", Sink()
     file.write_bytes(b"set-up\n")
     shipper = AuditShipper(file, cast(Pipe, sink))
-    shipper.follow_from_here()
     with file.open("ab", buffering=0) as log:
         log.write(b"one\ntw")
         await shipper.ship()

@@ -95,7 +95,7 @@ async def test_the_broker_takes_a_record_and_gives_it_back(tmp_path: Path) -> No
 
 def test_under_scram_a_wrong_password_is_refused(postgres: PostgresPart) -> None:
     with psycopg.connect(postgres.dsn) as connection:
-        assert connection.execute("SHOW server_version_num").fetchone() >= ("180000",)
+        assert connection.info.server_version >= 180000
         method = connection.execute("SELECT DISTINCT auth_method FROM pg_hba_file_rules").fetchall()
     assert method == [("scram-sha-256",)]
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):

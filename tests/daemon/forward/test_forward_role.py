@@ -177,7 +177,7 @@ async def test_every_item_ends_by_name(settings: Settings) -> None:
     unreadable = [("aws.cloudtrail", b"{ not json"), ("k8s.audit", b"\xff")]
     findings = [("davylamp.findings", finding(n)) for n in range(5)]
     others = [("davylamp.findings", finding(9, "informational")), ("davylamp.findings", b'{"schema":"?"}')]
-    await fill(settings, events + [events[0]] + unreadable + findings + others)
+    await fill(settings, [*events, events[0], *unreadable, *findings, *others])
     async with forwarding(settings, double) as (forwarder,):
         await until(lambda: counted(forwarder, "cloudtrail").get("items:read") == 51)
         await until(lambda: counted(forwarder, "findings").get("items:read") == 7)
