@@ -51,7 +51,7 @@ class Locator(NamedTuple):
     topic: str
     partition: int
     offset: int
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition}/{self.offset}/{self.index}"

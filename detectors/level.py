@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias
 
 from detectors.event import Outcome
 
@@ -19,7 +19,7 @@ def parse_level(text: str) -> Level:
     """Return `text` as a level. Raises ValueError that names the allowed ones."""
     if text not in LEVELS:
         raise ValueError(f"level {text!r} is not one of {', '.join(LEVELS)}")
-    return cast(Level, text)
+    return text
 
 
 def final_level(base: Level, outcome: Outcome, target_class: int = 0, trust: int = 0) -> Level:

@@ -51,7 +51,8 @@ def reach(
 ) -> Mapping[Node, int]:
     """Return every thing within `hops` aliases of `start` and how many it took; at most `limit` things.
 
-    `neighbours` gives the other names, valid at the event's time, of several things at once. Davylamp's `own` identities carry nothing.
+    `neighbours` gives the other names of several things, valid at the event's time. Davylamp's `own`
+    identities carry nothing.
     """
     found: dict[Node, int] = {}
     edge = sorted({node for node in start if connects(node) and node not in own})[:limit]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from collections.abc import Sequence
+from typing import Any, Final, cast
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
+from aiokafka.structs import TopicPartition
 
 from config.kafka import Kafka
 from config.settings import Settings
@@ -72,6 +74,22 @@ async def create_topics(settings: Settings, *, raw: bool = False, raw_partitions
         return _made(cast("list[tuple[str, int, str | None]]", vars(answer)["topic_errors"]))
     finally:
         await admin.close()
+
+
+async def partitions_of(kafka: Kafka, topics: Sequence[str]) -> list[TopicPartition]:
+    """Return the partitions of those of `topics` that exist, sorted. Raises KafkaError."""
+    admin = AIOKafkaAdminClient(**admin_options(kafka))
+    await admin.start()
+    try:
+        described = await admin.describe_topics(list(topics))
+    finally:
+        await admin.close()
+    return sorted(
+        TopicPartition(topic["topic"], partition["partition"])
+        for topic in cast("list[dict[str, Any]]", described)
+        if not topic["error_code"]
+        for partition in topic["partitions"]
+    )
 
 
 def _made(answers: list[tuple[str, int, str | None]]) -> list[str]:

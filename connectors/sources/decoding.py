@@ -37,7 +37,10 @@ def shallow(text: bytes) -> bool:
     Counting brackets answers for most events. For the others the text is reduced to its brackets,
     strings taken out first, and the innermost pairs are removed once a level.
     """
-    if text.count(b"{") + text.count(b"[") <= MAX_NESTING:
+    opened = text.count(b"{")
+    if b"[" in text:
+        opened += text.count(b"[")
+    if opened <= MAX_NESTING:
         return True
     bare = text.replace(b"\\\\", b"") if b"\\\\" in text else text
     bare = bare.replace(b'\\"', b"") if b"\\" in bare else bare

@@ -35,7 +35,7 @@ def read_events(path: Path, source: Source) -> Iterator[Event | Reject]:
     FileUnreadableError; a file that breaks in the middle yields a last Reject instead.
     """
     try:
-        with path.open("rb") as raw:
+        with path.open("rb", buffering=1 << 20) as raw:
             packed = raw.read(2) == MAGIC
             raw.seek(0)
             if packed:
@@ -54,25 +54,23 @@ def _read(stream: BinaryIO | io.BufferedReader, name: str, source: Source) -> It
         if _starts_document(first):
             yield from _document(first, stream, name, source)
             return
-        loads, recognise, parse = orjson.loads, source.recognise, source.parse
+        loads, parse, recognise_line = orjson.loads, source.parse, source.recognise_line
         line = first
         while line:
             number += 1
             try:
-                if line[0] == 0x5B and source.recognise_line(line):
-                    yield parse(line, Locator(name, 0, number, 0))
-                    line = stream.readline(LINE_LIMIT + 1)
-                    continue
-                value = loads(line)
-                if recognise(value) and shallow(line):
-                    yield parse(value, Locator(name, 0, number, 0))
+                if line[0] == 0x5B and recognise_line(line):
+                    found = parse(line, Locator(name, 0, number, 0))
+                elif len(line) <= LINE_LIMIT and shallow(line):
+                    found = parse(loads(line), Locator(name, 0, number, 0))
                 else:
-                    yield from _line(line, stream, name, number, source)
-            except orjson.JSONDecodeError:
+                    found = None
+            except (orjson.JSONDecodeError, Reject):
+                found = None
+            if found is None:
                 yield from _line(line, stream, name, number, source)
-            except Reject as reject:
-                reject.locator = Locator(name, 0, number, 0)
-                yield reject
+            else:
+                yield found
             line = stream.readline(LINE_LIMIT + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         yield Reject(Reason.TRUNCATED, "the gzip stream breaks off", Locator(name, 0, number + 1, 0))

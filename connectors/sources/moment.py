@@ -16,20 +16,17 @@ def seconds(text: object, field: str) -> float:
 
     Raises Reject: missing_time, wrong_type or bad_time (no offset, not RFC 3339, not 1990 to 2199).
     """
-    if text is None:
-        raise Reject(Reason.MISSING_TIME, f"{field} is missing")
     if not isinstance(text, str):
+        if text is None:
+            raise Reject(Reason.MISSING_TIME, f"{field} is missing")
         raise Reject(Reason.WRONG_TYPE, f"{field} is {type(text).__name__}, expected a time as text")
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
-        raise Reject(Reason.BAD_TIME, f"{field} is not RFC 3339") from None
-    if at.tzinfo is None:
-        raise Reject(Reason.BAD_TIME, f"{field} has no offset")
-    try:
+        if at.tzinfo is None:
+            raise Reject(Reason.BAD_TIME, f"{field} has no offset")
         stamp = at.timestamp()
-    except OverflowError:
-        raise Reject(Reason.BAD_TIME, f"{field} is out of range") from None
+    except (ValueError, OverflowError):
+        raise Reject(Reason.BAD_TIME, f"{field} is not RFC 3339") from None
     if _EARLIEST <= stamp < _LATEST:
         return stamp
     raise Reject(Reason.BAD_TIME, f"{field} is not between 1990 and 2199")

@@ -8,7 +8,7 @@ from detectors.event import Locator
 
 
 class Reason(Enum):
-    """One named reason; its value is the `reason` header of the dead letter. The last three are of `forward`."""
+    """One named reason; its value is the header `reason`. The last three are of `forward`."""
 
     NOT_UTF8 = "not_utf8", "The bytes are not UTF-8 (UTF-16 included)."
     BAD_JSON = "bad_json", "The text is not JSON, nor a line of a known text format."

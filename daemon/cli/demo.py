@@ -54,18 +54,14 @@ def demo(
     from daemon.demo.board import Board
     from daemon.demo.error import DemoError
     from daemon.demo.live import shown
-    from daemon.demo.play import Options, Play
-    from daemon.demo.scene import Scene
 
     stream = sys.stderr if as_json else sys.stdout
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Scene(seed, keep=keep) as scene, contextlib.ExitStack() as ending:
-            logging.basicConfig(filename=scene.folder / "demo.log", level=logging.WARNING, force=True)
+        with contextlib.ExitStack() as ending:
             board = Board()
-            play = Play(scene, board, Options(seed, speed, passes))
-            ending.callback(play.close)
             with shown(board, stream):
+                play = _staged(board, ending, keep, seed=seed, speed=speed, passes=passes)
                 result = asyncio.run(play.run())
             _say(result, play, board.address, stream)
             if as_json:
@@ -79,8 +75,24 @@ def demo(
     ctx.exit(0 if result.ok else _NOT_OK)
 
 
+def _staged(
+    board: Board, ending: contextlib.ExitStack, keep: Path | None, *, seed: int, speed: float, passes: int
+) -> Play:
+    """Return the play on its stage. The libraries load here, when the view is up already."""
+    board.begin("loading")
+    from daemon.demo.play import Options, Play
+    from daemon.demo.scene import Scene
+
+    scene = ending.enter_context(Scene(seed, keep=keep))
+    logging.basicConfig(filename=scene.folder / "demo.log", level=logging.WARNING, force=True)
+    play = Play(scene, board, Options(seed, speed, passes))
+    ending.callback(play.close)
+    board.end()
+    return play
+
+
 def _say(result: Result, play: Play, address: str, stream: TextIO) -> None:
-    lines = ["", *result.timeline_lines(), ""]
+    lines = ["", *result.timeline_lines(), "", *result.conservation_lines(), ""]
     lines += [f"{'yes' if holds else 'NO ':<4} {fact}" for fact, holds in result.facts.items()]
     lines += ["", f"pages: {address}"]
     lines += [f"approve as {name} (once): {link}" for name, link in play.links.items()]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import click
 import orjson
@@ -14,10 +14,11 @@ from sigma.exceptions import SigmaError
 from config.detection import Detection
 from connectors.sources.catalogue import KINDS, profile
 from daemon.ruleset import documents, ruleset
-from detectors.event import Event, Json, Locator
+from detectors.event import Event, Fields, Locator
 from detectors.rules import builtin
-from detectors.sigma.engine import Engine
-from detectors.sigma.rule import CorrelationRule, Rule, routes
+from detectors.rules.cases import SUFFIX, CaseFormatError, Cases, builtin_cases, judge, parse_cases
+from detectors.sigma.document import RuleDocument
+from detectors.sigma.rule import CorrelationRule, Rule
 from detectors.sigma.ruleset import RuleSet
 
 _RULES = click.option(
@@ -82,39 +83,47 @@ def _kind(item: Rule | CorrelationRule) -> str:
 
 
 @rules.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@_RULES
+@_BUILTIN
 @click.pass_context
-def test(ctx: click.Context, files: tuple[Path, ...]) -> None:
-    """Run the events beside rule FILES (`rule.events.json`: match, no_match). Exit 1 if one fails."""
+def test(ctx: click.Context, folders: tuple[Path, ...], no_builtin: bool) -> None:
+    """Run the events beside each rule (`rule.events.json`: match, no_match). Exit 1 if one fails."""
+    loaded = _load(folders, no_builtin)
     failed = ran = 0
-    for path in files:
-        for document in documents([path]):
-            beside = Path(document.path).with_suffix(".events.json")
-            if not beside.exists():
-                continue
-            cases = cast("dict[str, list[Json]]", orjson.loads(beside.read_bytes()))
-            single = RuleSet.load([document])
-            for wanted, events in ((True, cases.get("match", [])), (False, cases.get("no_match", []))):
-                for number, record in enumerate(events, 1):
-                    ran += 1
-                    if _matches(single, record) is not wanted:
-                        failed += 1
-                        word = "match" if wanted else "no_match"
-                        click.echo(f"{beside}: {word} {number}: the rule says {not wanted}")
-    click.echo(f"{ran} events, {failed} failed")
+    for item in (*loaded.rules, *loaded.correlations):
+        cases = _cases_of(item.identity.path)
+        if cases is None:
+            click.echo(f"{item.identity.path}: no test events beside it")
+            continue
+        for wanted, tries in ((True, cases.match), (False, cases.no_match)):
+            for number, records in enumerate(tries, 1):
+                ran += 1
+                if judge(loaded, item.id, _events(records)) is not wanted:
+                    failed += 1
+                    click.echo(f"{item.identity.path}: {'match' if wanted else 'no_match'} {number} fails")
+    click.echo(f"{ran} tries, {failed} failed")
     ctx.exit(1 if failed else 0)
 
 
-def _matches(loaded: RuleSet, record: Json) -> bool:
-    engine = Engine(loaded)
-    for rule in loaded.rules:
-        for kind in KINDS:
-            source = profile(kind)
-            if routes(rule.logsource, source) and source.recognise(record):
-                event: Event = source.parse(record, Locator("test", 0, 1, 0))
-                found = engine.inspect(event)
-                return bool(found.findings or found.matches)
-    return False
+def _cases_of(path: str) -> Cases | None:
+    beside = Path(path).with_suffix(SUFFIX)
+    try:
+        if beside.is_file():
+            return parse_cases(str(beside), beside.read_text(encoding="utf-8"))
+        return builtin_cases(RuleDocument(path, ""))
+    except CaseFormatError:
+        return None
+
+
+def _events(records: Sequence[Fields]) -> list[Event]:
+    """Return the records as events of the source that recognises them; what none recognises is left out."""
+    sources = [profile(kind) for kind in KINDS]
+    found: list[Event] = []
+    for place, record in enumerate(records):
+        source = next((s for s in sources if s.recognise(record)), None)
+        if source is not None:
+            found.append(source.parse(record, Locator("test", 0, place, 0)))
+    return found
 
 
 @rules.command()

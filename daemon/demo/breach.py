@@ -13,10 +13,10 @@ from daemon.demo.board import Board
 from daemon.demo.pipe import Pipe
 from daemon.demo.thief import Thief
 from daemon.demo.traffic.record import Record
-from daemon.demo.watcher import Watcher
+from daemon.demo.watcher import SESSION_STAGE, Watcher
 
 GAP_S: Final = 0.3
-_READ, _SESSION = 7, 8
+_READ: Final = 7
 
 
 class Breach:
@@ -49,6 +49,7 @@ class Breach:
     async def _do(self, stage: Stage, now: float) -> None:
         if self.first_event is None:
             self.first_event = now
+        self._watcher.played_at[stage.number] = now
         if stage.deed is not None:
             deed = stage.deed(self._attack, now)
             if deed.record is not None:
@@ -58,7 +59,7 @@ class Breach:
             self._watcher.markers[stage.number] = await asyncio.to_thread(self._thief.read_password)
             self.second_marker = await asyncio.to_thread(self._thief.read_more)
             await self._shipper.ship()
-        elif stage.number == _SESSION:
+        elif stage.number == SESSION_STAGE:
             rows = await asyncio.to_thread(self._thief.open_session)
             self._watcher.session_open = True
             self._board.fact(f"the thief reads {rows:,} rows of analytics and stays logged in")

@@ -88,6 +88,7 @@ def write(files: Files, brokers: str, vault: OpenBaoPart, postgres_port: int) ->
             "database_url": {"value": files.database_url},
             "mode": "auto",
             "skew_s": 0.0,
+            "lease_s": 15.0,
             "targets": [
                 _target("analytics", ANALYTICS, "internal", files, postgres_port),
                 _target("customer-records", CUSTOMERS, "restricted", files, postgres_port),

@@ -9,9 +9,10 @@ from typing import Any, Final
 from connectors.rotation.login import Login
 from daemon.demo.breach import Breach
 from daemon.demo.daemon_child import DaemonChild
+from daemon.demo.error import SceneError
 from daemon.demo.offsets import until
 from daemon.demo.result import Result
-from daemon.demo.watcher import Watcher
+from daemon.demo.watcher import SESSION_STAGE, Watcher
 from daemon.demo.watching import ANALYTICS_KEY, CUSTOMERS_KEY, Seen, proven_at
 
 _NEEDED: Final = 2
@@ -24,8 +25,11 @@ async def conservation(daemon: DaemonChild, sent: Mapping[tuple[str, int], int])
     latest: dict[str, Any] = {}
 
     async def caught_up() -> bool:
-        detect = await asyncio.to_thread(daemon.status, "detect")
-        forward = await asyncio.to_thread(daemon.status, "forward")
+        try:
+            detect = await asyncio.to_thread(daemon.status, "detect")
+            forward = await asyncio.to_thread(daemon.status, "forward")
+        except SceneError:
+            return False
         violations = [*detect.get("violations", ()), *forward.get("violations", ())]
         read = _counted(detect.get("conservation"), "records:read")
         if read != total:
@@ -83,7 +87,7 @@ def _read_is_found(seen: Seen, breach: Breach) -> bool:
 
 
 def _detected(watcher: Watcher) -> float | None:
-    return min(watcher.found_at.values(), default=None)
+    return min((at for n, at in watcher.found_at.items() if n != SESSION_STAGE), default=None)
 
 
 def _counted(value: object, name: str) -> int:

@@ -15,7 +15,7 @@ from daemon.demo.audit_shipper import AuditShipper
 from daemon.demo.board import Board, StageLine
 from daemon.demo.breach import Breach
 from daemon.demo.drill import ask_for_drill
-from daemon.demo.error import DemoError
+from daemon.demo.error import DemoError, SceneError
 from daemon.demo.offsets import DETECT_GROUP, read_by, respond_is_at_end, until
 from daemon.demo.outcome import conservation, judge
 from daemon.demo.pages import address, one_time_link
@@ -32,8 +32,9 @@ from daemon.demo.watching import ANALYTICS_KEY, CUSTOMERS_KEY
 
 _READ_ALL_S: Final = 60.0
 _DRILL_S: Final = 45.0
-_PROOF_S: Final = 45.0
+_PROOF_S: Final = 60.0
 _FOUND_S: Final = 20.0
+_LINK_S: Final = 10.0
 _TRICKLE_S: Final = 30.0
 
 
@@ -57,6 +58,7 @@ class Play:
         board.stages = [StageLine(stage.number, stage.title, stage.shows) for stage in STAGES]
         self.links: dict[str, str] = {}
         self._place = 0
+        self._watcher: Watcher | None = None
 
     async def run(self) -> Result:
         """Play everything. The daemon still runs when this returns."""
@@ -76,11 +78,10 @@ class Play:
         """Keep the vault's audit log flowing and tell what happens, until cancelled. Raises DemoError."""
         pipe = Pipe(self._scene.settings.kafka)
         await pipe.start()
-        watcher = self._watcher()
-        await watcher.once()
+        watcher = self._watcher
         shipper = AuditShipper(self._scene.vault.audit_file, pipe, self._place)
         try:
-            await asyncio.gather(shipper.run(), watcher.run())
+            await asyncio.gather(shipper.run(), *([watcher.run()] if watcher else []))
         finally:
             await pipe.stop()
 
@@ -96,7 +97,7 @@ class Play:
     async def _play(self, pipe: Pipe) -> Result:
         await self._ordinary_week(pipe)
         shipper = AuditShipper(self._scene.vault.audit_file, pipe)
-        watcher = self._watcher()
+        watcher = self._new_watcher()
         try:
             result = await self._watched(pipe, shipper, watcher)
         except* DemoError as errors:
@@ -119,12 +120,13 @@ class Play:
                 task.cancel()
         return result
 
-    def _watcher(self) -> Watcher:
+    def _new_watcher(self) -> Watcher:
         scene = self._scene
         workload = scene.platform.workload(ENTERED)
         stolen = scene.vault_scene.stolen
         thief = Thief(scene.vault, scene.postgres, workload, workload.pods[0], stolen)
-        return Watcher(self._database, self._board, thief)
+        watcher = self._watcher = Watcher(self._database, self._board, thief)
+        return watcher
 
     async def _ordinary_week(self, pipe: Pipe) -> None:
         board, scene = self._board, self._scene
@@ -137,7 +139,7 @@ class Play:
         begun = time.monotonic()
         await asyncio.to_thread(scene.daemon.wait_ready)
         board.end(f"ready in {time.monotonic() - begun:.1f} s more")
-        board.address = address(scene.daemon, scene.settings)
+        board.address = await asyncio.to_thread(address, scene.daemon, scene.settings)
         board.begin("detect reads the week")
         if not await until(lambda: self._read_all(pipe), _READ_ALL_S):
             board.fail("not all read in time")
@@ -205,8 +207,13 @@ class Play:
         if not self._board.address:
             return
         for name, token in self._scene.files.approvers.items():
-            with contextlib.suppress(KeyError):
-                self.links[name] = await asyncio.to_thread(one_time_link, self._board.address, token)
+
+            async def given(name: str = name, token: str = token) -> bool:
+                with contextlib.suppress(SceneError):
+                    self.links[name] = await asyncio.to_thread(one_time_link, self._board.address, token)
+                return name in self.links
+
+            await until(given, _LINK_S)
 
     async def _again(self, pipe: Pipe, result: Result) -> None:
         board, scene = self._board, self._scene

@@ -69,6 +69,19 @@ class Result:
             lines.append(f"{name:<18}  {said}")
         return lines
 
+    def conservation_lines(self) -> list[str]:
+        """Return for each source what detect read and what each target of forward got."""
+        lines: list[str] = []
+        for source, counted in sorted(self.conservation.get("detect", {}).items()):
+            parts = [f"{counted.get('records:read', 0):,} records"]
+            parts.append(f"{counted.get('records:rejected', 0)} unreadable")
+            parts.append(f"{counted.get('events:accepted', 0):,} events")
+            for target, streams in sorted(self.conservation.get("forward", {}).items()):
+                delivered = streams.get(source, {}).get("items:delivered", 0)
+                parts.append(f"{delivered:,} to {target}")
+            lines.append(f"{source:<18}  {', '.join(parts)}")
+        return lines + [f"broken law: {law}" for law in self.conservation.get("violations", ())]
+
 
 def _said(at: float | None) -> str | None:
     return None if at is None else rfc3339(at)

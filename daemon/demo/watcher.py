@@ -13,19 +13,25 @@ from daemon.demo.board import Board
 from daemon.demo.thief import Thief
 from daemon.demo.watching import ANALYTICS_KEY, Action, Incident, Seen, look
 
+SESSION_STAGE: Final = 8
+"""The stage that no log shows: the database itself ends it."""
 _POLL_S: Final = 0.15
 _EMPTY: Final = Seen((), (), (), frozenset())
 
 
 @dataclass(slots=True)
 class Watcher:
-    """`markers` are stage number -> how the ids of its events begin; the play adds them as it goes."""
+    """`markers` are stage number -> how the ids of its events begin; the play adds them as it goes.
+
+    `played_at` and `found_at` are stage number -> seconds, UTC.
+    """
 
     database: Database
     board: Board
     thief: Thief
     markers: dict[int, str] = field(default_factory=dict)
     seen: Seen = _EMPTY
+    played_at: dict[int, float] = field(default_factory=dict)
     found_at: dict[int, float] = field(default_factory=dict)
     session_open: bool = False
     session_ended_at: float | None = None
@@ -58,8 +64,7 @@ class Watcher:
         for number in self.unfound():
             finding = self.seen.finding_of(self.markers[number])
             if finding is not None:
-                self.found_at[number] = finding.received_at
-                self.board.found(number, f"{finding.level}: {finding.title}")
+                self._found(number, finding.received_at, f"{finding.level}: {finding.title}")
 
     def _incident(self, incident: Incident) -> None:
         self._say(incident.id, f"incident #{incident.number} {incident.level}: {incident.title}")
@@ -80,8 +85,11 @@ class Watcher:
             return
         if not await asyncio.to_thread(self.thief.session_lives):
             self.session_ended_at = time.time()
-            self.found_at[8] = self.session_ended_at
-            self.board.found(8, "the thief's session was ended by the server")
+            self._found(SESSION_STAGE, self.session_ended_at, "the server ended the thief's session")
+
+    def _found(self, number: int, at: float, text: str) -> None:
+        self.found_at[number] = at
+        self.board.found(number, f"+{at - self.played_at[number]:.1f} s  {text}")
 
     def _say(self, key: str, text: str) -> None:
         if key not in self._told:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import cast
 
-from detectors.event import Fields
+from detectors.event import Event, Fields
+from detectors.sigma.correlation import advance
 from detectors.sigma.document import RuleDocument
+from detectors.sigma.engine import Engine, Inspection
+from detectors.sigma.match import Match
+from detectors.sigma.ruleset import RuleSet
 
 SUFFIX = ".events.json"
 
@@ -48,6 +53,27 @@ def builtin_cases(document: RuleDocument) -> Cases:
     if not entry.is_file():
         raise CaseFormatError(f"{path}: there is no such file")
     return parse_cases(path, entry.read_text(encoding="utf-8"))
+
+
+def judge(ruleset: RuleSet, rule_id: str, events: Iterable[Event]) -> bool:
+    """Return whether the rule or correlation of that id fires on `events`; a correlation runs to its end."""
+    engine = Engine(ruleset)
+    correlation = ruleset.correlation(rule_id)
+    groups: dict[str, list[Match]] = {}
+    for event in events:
+        found = engine.inspect(event)
+        if correlation is None and _speaks(rule_id, found):
+            return True
+        for match in found.matches:
+            if match.correlation == rule_id:
+                groups.setdefault(match.key(), []).append(match)
+    return correlation is not None and any(
+        advance(correlation, {}, group, math.inf).findings for group in groups.values()
+    )
+
+
+def _speaks(rule_id: str, found: Inspection) -> bool:
+    return any(f.rule_id == rule_id for f in found.findings) or any(m.rule == rule_id for m in found.matches)
 
 
 def _cases(entries: list[Fields | list[Fields]]) -> tuple[tuple[Fields, ...], ...]:

@@ -91,7 +91,7 @@ async def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path, text: st
     store = CheckpointFile(tmp_path, "g")
     store.path.parent.mkdir(parents=True)
     store.path.write_text(text)
-    with pytest.raises(CheckpointUnreadableError, match="g.json"):
+    with pytest.raises(CheckpointUnreadableError, match=r"g\.json"):
         await store.load({A: None})
 
 

@@ -16,7 +16,7 @@ from playbooks.target import TargetRef
 NOW = 1_780_000_000.0
 STORM = 10_000
 STORM_ON_POSTGRESQL = 1500
-BATCH = 500
+BATCH = 1000
 
 
 def targets(count: int) -> tuple[TargetRef, ...]:

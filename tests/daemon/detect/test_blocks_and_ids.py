@@ -35,7 +35,7 @@ def contact(peer: int) -> Contact:
 
 
 def flows(cuts: Sequence[int], peers: Sequence[int], reread_at: int | None) -> Mapping[str, object]:
-    """Read offsets 990.. in pieces; perhaps begin anew at one place, from the block's start, as a restart does."""
+    """Read offsets 990.. in pieces; perhaps begin anew at one place, from the block's start."""
     last: dict[str, object] = {}
     blocks = PartitionBlocks(TP)
     for position, peer in enumerate(peers):
