@@ -1,4 +1,4 @@
-"""The demo at full speed, many times: first attack event to detection, containment and proof, and detect's memory.
+"""The demo many times: first attack event to detection, containment and proof, and detect's memory.
 
 Run: ``python bench/demo_delay.py --runs 20 [--json]``. Prints median, worst and each target beside it.
 """

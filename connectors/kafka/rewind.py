@@ -14,6 +14,7 @@ from config.settings import Settings
 from connectors.kafka.checkpoint_file import CheckpointFile
 from connectors.kafka.client import consumer_options
 from connectors.kafka.error import GroupBusyError
+from connectors.kafka.topics import partitions_of
 
 _LOOK_S = 0.1
 
@@ -37,21 +38,15 @@ async def rewind(settings: Settings, groups: Sequence[str], topics: Sequence[str
 
 
 async def _rewind_group(settings: Settings, group: str, topics: Sequence[str]) -> None:
+    partitions = set(await partitions_of(settings.kafka, topics))
+    if not partitions:
+        return
     consumer = AIOKafkaConsumer(
         **consumer_options(settings.kafka, group),
         partition_assignment_strategy=(RoundRobinPartitionAssignor, FaustNamedAssignor),
     )
     await consumer.start()
     try:
-        known = await consumer.topics()
-        partitions = {
-            TopicPartition(topic, partition)
-            for topic in topics
-            if topic in known
-            for partition in consumer.partitions_for_topic(topic) or ()
-        }
-        if not partitions:
-            return
         try:
             consumer.assign(sorted(partitions))
             await _commit_start(consumer, partitions)

@@ -5,52 +5,23 @@ An item that cannot be read never loses the others, and nothing that arrives her
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import orjson
 
-from connectors.sources.catalogue import SOURCES
 from connectors.sources.decoding import BOM, concatenated, decode, several, shallow
 from connectors.sources.gunzip import MAGIC, gunzip
 from connectors.sources.reject import Reason, Reject
+from connectors.sources.shape import containers, explain, items_of
 from connectors.sources.source import NOWHERE, Source
-from detectors.event import Event, Locator
+from connectors.sources.unpacked import Unpacked
+from detectors.event import Locator
 
 MAX_BYTES: Final = 32 * 1024 * 1024
 MAX_EVENTS: Final = 10_000
 MAX_DEPTH: Final = 4
-
-
-@dataclass(slots=True)
-class Unpacked:
-    """What one record held.
-
-    `rejects` are events that could not be read, or, when `unreadable`, the one reason for the
-    whole record. `control` counts health probes of the transport. Laws (contracts, section 3):
-    a record is exactly one `ending`; its events are len(events) + (0 if unreadable else len(rejects)).
-    """
-
-    events: list[Event]
-    rejects: Sequence[Reject] = ()
-    control: int = 0
-    empty: bool = False
-    unreadable: bool = False
-
-    @property
-    def ending(self) -> Literal["unpacked", "rejected", "control", "empty"]:
-        """How the record counts."""
-        if self.unreadable:
-            return "rejected"
-        if self.events or self.rejects:
-            return "unpacked"
-        return "control" if self.control else "empty"
-
-    @property
-    def unpacked_events(self) -> int:
-        """How many events the record counts for: good ones and event-level rejects."""
-        return len(self.events) + (0 if self.unreadable else len(self.rejects))
 
 
 def unpack(
@@ -137,10 +108,10 @@ class _Unpacking:
         if reject.reason in {Reason.TOO_DEEP, Reason.TRUNCATED} and b"\n" not in text:
             raise reject
         pieces = list(several(text))
-        good = _containers(pieces)
+        good = containers(pieces)
         if not good:
             whole = list(concatenated(text))
-            good = _containers(whole)
+            good = containers(whole)
             pieces = whole if good else pieces
         if not good and not any(self.source.recognise_line(piece) for piece, _ in pieces):
             raise reject
@@ -178,7 +149,7 @@ class _Unpacking:
         if self.source.recognise(value):
             self._event(value)
             return False
-        items = _items(value)
+        items = items_of(value)
         if items is not None:
             if depth >= self.max_depth:
                 self._reject(Reject(Reason.TOO_DEEP, f"over {self.max_depth} envelopes inside one another"))
@@ -189,7 +160,7 @@ class _Unpacking:
         if isinstance(value, dict) and value.get("messageType") == "CONTROL_MESSAGE":
             self.out.control += 1
         else:
-            self._reject(_explain(value, self.source))
+            self._reject(explain(value, self.source))
         return False
 
     def _event(self, value: Any) -> None:
@@ -216,36 +187,3 @@ class _Unpacking:
 
     def _place(self) -> Locator:
         return self.at._replace(index=self.index)
-
-
-def _containers(pieces: list[tuple[bytes, Any]]) -> int:
-    return sum(isinstance(found, dict | list) for _, found in pieces)
-
-
-def _items(value: Any) -> list[Any] | None:
-    """Return what a CloudTrail file, an EventList or an array holds, else None."""
-    if isinstance(value, list):
-        return value
-    if not isinstance(value, dict):
-        return None
-    records = value.get("Records")
-    if isinstance(records, list):
-        return records
-    items = value.get("items")
-    if isinstance(items, list) and str(value.get("kind", "")).endswith("List"):
-        return items
-    return None
-
-
-def _explain(value: Any, source: Source) -> Reject:
-    """Name why a readable value is no event of `source`."""
-    if not isinstance(value, dict):
-        return Reject(Reason.WRONG_TYPE, f"{type(value).__name__}, expected an object")
-    if "s3" in value or ("s3Bucket" in value and "s3ObjectKey" in value):
-        return Reject(Reason.POINTER, "names an S3 object, holds no event")
-    if "digestStartTime" in value or "digestS3Object" in value:
-        return Reject(Reason.DIGEST, "a CloudTrail digest file")
-    for other in SOURCES.values():
-        if other is not source and other.recognise(value):
-            return Reject(Reason.WRONG_SOURCE, f"looks like {other.kind}, read as {source.kind}")
-    return Reject(Reason.UNKNOWN_SHAPE, f"an object that is no event of {source.kind}")

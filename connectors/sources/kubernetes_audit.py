@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from connectors.ecs.kubernetes_audit import document
+from connectors.sources.kubernetes_aliases import announced, bound
+from connectors.sources.kubernetes_names import own_pod, user
 from connectors.sources.moment import seconds
 from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import NOWHERE
@@ -17,7 +19,6 @@ from connectors.sources.untrusted import (
     entity,
     integer_at,
     list_at,
-    names_one_machine,
     object_at,
     text_at,
 )
@@ -25,7 +26,6 @@ from detectors.event import (
     Alias,
     Contact,
     Entity,
-    EntityRole,
     EntityType,
     Event,
     Json,
@@ -35,8 +35,6 @@ from detectors.event import (
 )
 from detectors.identifier import digest16, source_id
 
-_SERVICE_ACCOUNT: Final = "system:serviceaccount:"
-_POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 _INTO_POD: Final = frozenset({"exec", "attach", "portforward", "ephemeralcontainers"})
 _WORKLOADS: Final = frozenset(
     {"deployments", "daemonsets", "statefulsets", "replicasets", "jobs", "cronjobs", "replicationcontrollers"}
@@ -131,7 +129,7 @@ class KubernetesAudit:
     def aliases_in(self, event: Event) -> Sequence[Alias]:
         """Return pod, address and service account as kubelets and bound tokens prove them."""
         fields = event.fields
-        return (*_announced(event), *_bound(fields, event.time))
+        return (*announced(event), *bound(fields, event.time))
 
     def contacts(self, event: Event) -> Sequence[Contact]:
         """The audit log feeds no baseline of this release."""
@@ -153,31 +151,15 @@ def _object_path(target: Mapping[str, Any]) -> list[str]:
     return [text for text in (text_at(target, key) for key in keys) if text]
 
 
-def _user(name: str, role: EntityRole) -> Entity:
-    if name.startswith(_SERVICE_ACCOUNT):
-        namespace, _, account = name.removeprefix(_SERVICE_ACCOUNT).partition(":")
-        return entity("service_account", f"{namespace}/{account}", role)
-    return entity("k8s_user", name, role)
-
-
 def _callers(fields: Mapping[str, Any]) -> list[Entity]:
-    found = [_user(text_at(fields, "user", "username") or "system:anonymous", "actor")]
+    found = [user(text_at(fields, "user", "username") or "system:anonymous", "actor")]
     effective = text_at(fields, "impersonatedUser", "username")
     if effective:
-        found.append(_user(effective, "actor"))
-    pod = _own_pod(fields)
+        found.append(user(effective, "actor"))
+    pod = own_pod(fields)
     if pod:
         found.append(entity("pod", pod, "actor"))
     return found
-
-
-def _own_pod(fields: Mapping[str, Any]) -> str | None:
-    """The pod that a bound token belongs to: the server's word, not the caller's."""
-    name = text_at(fields, "user", "username") or ""
-    pods = list_at(fields, "user", "extra", _POD_NAME)
-    if not name.startswith(_SERVICE_ACCOUNT) or not pods or not isinstance(pods[0], str) or not pods[0]:
-        return None
-    return f"{name.removeprefix(_SERVICE_ACCOUNT).partition(':')[0]}/{pods[0]}"
 
 
 def _target_is_primary(fields: Mapping[str, Any]) -> bool:
@@ -225,43 +207,5 @@ def _subjects(fields: Mapping[str, Any], resource: str | None) -> list[Entity]:
         if name and text_at(subject, "kind") == "ServiceAccount":
             found.append(entity("service_account", f"{text_at(subject, 'namespace') or ''}/{name}", "target"))
         elif name and text_at(subject, "kind") == "User":
-            found.append(_user(name, "target"))
+            found.append(user(name, "target"))
     return found
-
-
-def _announced(event: Event) -> list[Alias]:
-    """Pod status as a node reports it: only node identities may state a pod's address."""
-    fields = event.fields
-    target = object_at(fields, "objectRef")
-    if target.get("resource") != "pods" or target.get("subresource") != "status":
-        return []
-    reporter = text_at(fields, "user", "username") or ""
-    code = integer_at(fields, "responseStatus", "code") or 0
-    if not reporter.startswith("system:node:") or not 200 <= code < 300 or "impersonatedUser" in fields:
-        return []
-    namespace, name = text_at(target, "namespace"), text_at(target, "name")
-    if not namespace or not name or fields.get("verb") not in {"patch", "update"}:
-        return []
-    pod = entity("pod", f"{namespace}/{name}", "target")
-    found: list[Alias] = []
-    for body in ("responseObject", "requestObject"):
-        ip = address(text_at(fields, body, "status", "podIP"))
-        shared = address(text_at(fields, body, "status", "hostIP"))
-        if ip and ip != shared and names_one_machine(ip):
-            found.append(Alias(pod[:2], ("address", ip), event.time))
-            break
-    for body in ("responseObject", "requestObject"):
-        account = text_at(fields, body, "spec", "serviceAccountName")
-        if account:
-            runs_as = entity("service_account", f"{namespace}/{account}", "target")
-            found.append(Alias(pod[:2], runs_as[:2], event.time))
-            break
-    return found
-
-
-def _bound(fields: Mapping[str, Any], at: float) -> list[Alias]:
-    pod = _own_pod(fields)
-    if not pod:
-        return []
-    account = _user(text_at(fields, "user", "username") or "", "actor")
-    return [Alias(account[:2], entity("pod", pod, "actor")[:2], at)]

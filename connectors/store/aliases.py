@@ -17,23 +17,24 @@ _MAX_NEIGHBOURS: Final = 200
 
 
 def learn(connection: Connection, alias: Alias) -> bool:
-    """Keep an alias; return False when it says nothing new. The order of arrival does not matter."""
+    """Keep an alias; return False when it says nothing new. The order of arrival does not matter.
+
+    Of an exclusive alias every sighting is a row, so that a late one of another owner finds its place;
+    of any other only the earliest.
+    """
     a, b = sorted((alias.a, alias.b))
-    same = _same(a, b)
     at = alias.valid_from
-    known = connection.execute(select(aliases.c.valid_from, aliases.c.valid_to).where(same)).all()
-    if any(start <= at and (end is None or at < end) for start, end in known):
+    exclusive = (a[0], b[0]) in _EXCLUSIVE
+    known = list(connection.execute(select(aliases.c.valid_from).where(_same(a, b))).scalars())
+    if at in known or (not exclusive and any(start <= at for start in known)):
         return False
-    end = _next_owner(connection, a, b, at)
-    later = [(start, stop) for start, stop in known if start > at and (end is None or start < end)]
-    if later:
-        # The same alias was first seen later: it reaches back, as one row.
-        starts = [start for start, _ in later]
-        end = max(later)[1]
-        connection.execute(delete(aliases).where(same, aliases.c.valid_from.in_(starts)))
+    if not exclusive:
+        connection.execute(delete(aliases).where(_same(a, b)))
+    end = _next_owner(connection, a, b, at) if exclusive else None
     row = {"a_type": a[0], "a_id": a[1], "b_type": b[0], "b_id": b[1], "valid_from": at, "valid_to": end}
     connection.execute(insert(aliases).values(row))
-    _close_former(connection, a, b, at)
+    if exclusive:
+        _close_former(connection, a, b, at)
     return True
 
 
@@ -71,8 +72,6 @@ def _same(a: Node, b: Node) -> ColumnElement[bool]:
 
 def _next_owner(connection: Connection, a: Node, b: Node, at: float) -> float | None:
     """Return when another pod took the address after `at`, if one did."""
-    if (a[0], b[0]) not in _EXCLUSIVE:
-        return None
     return connection.execute(
         select(aliases.c.valid_from)
         .where(
@@ -88,8 +87,6 @@ def _next_owner(connection: Connection, a: Node, b: Node, at: float) -> float | 
 
 
 def _close_former(connection: Connection, a: Node, b: Node, at: float) -> None:
-    if (a[0], b[0]) not in _EXCLUSIVE:
-        return
     connection.execute(
         update(aliases)
         .where(

@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.rotation.login import Login
+from daemon.demo.accounts import anything_lost
 from daemon.demo.breach import Breach
-from daemon.demo.daemon_child import DaemonChild
-from daemon.demo.error import SceneError
-from daemon.demo.offsets import until
 from daemon.demo.result import Result
 from daemon.demo.watcher import SESSION_STAGE, Watcher
 from daemon.demo.watching import ANALYTICS_KEY, CUSTOMERS_KEY, Seen, proven_at
 
 _NEEDED: Final = 2
-_FORWARDED_S: Final = 20.0
-
-
-async def conservation(daemon: DaemonChild, sent: Mapping[tuple[str, int], int]) -> dict[str, Any]:
-    """Return what detect and forward counted, with `violations`; waits for forward to catch up."""
-    total = sum(sent.values())
-    latest: dict[str, Any] = {}
-
-    async def caught_up() -> bool:
-        try:
-            detect = await asyncio.to_thread(daemon.status, "detect")
-            forward = await asyncio.to_thread(daemon.status, "forward")
-        except SceneError:
-            return False
-        violations = [*detect.get("violations", ()), *forward.get("violations", ())]
-        read = _counted(detect.get("conservation"), "records:read")
-        if read != total:
-            violations.append(f"detect read {read} records, {total} were sent")
-        latest.update(
-            detect=detect.get("conservation", {}),
-            forward=forward.get("conservation", {}),
-            lost_before_read={**detect.get("lost_before_read", {}), **forward.get("lost_before_read", {})},
-            violations=violations,
-        )
-        behind = sum(int(lag or 0) for lag in (forward.get("lag") or {}).values() if isinstance(lag, int))
-        return not violations and behind == 0
-
-    await until(caught_up, _FORWARDED_S)
-    return latest
 
 
 def judge(watcher: Watcher, breach: Breach, again: Login, counted: dict[str, Any], paged: int) -> Result:
@@ -77,7 +44,9 @@ def judge(watcher: Watcher, breach: Breach, again: Login, counted: dict[str, Any
         "every stage stands in an incident": not watcher.unfound() and _read_is_found(seen, breach),
         "the person on call was paged": paged > 0,
         "every record is accounted for": not counted.get("violations", ["nothing counted"]),
-        "nothing was lost before it was read": not any(_leaves(counted.get("lost_before_read", {}))),
+        "nothing was lost before it was read": not anything_lost(
+            counted.get("lost_before_read", {"nothing": "counted"})
+        ),
     }
     return result
 
@@ -88,19 +57,3 @@ def _read_is_found(seen: Seen, breach: Breach) -> bool:
 
 def _detected(watcher: Watcher) -> float | None:
     return min((at for n, at in watcher.found_at.items() if n != SESSION_STAGE), default=None)
-
-
-def _counted(value: object, name: str) -> int:
-    """Return the sum of the counter `name` wherever it stands in a status."""
-    if not isinstance(value, Mapping):
-        return 0
-    return sum(
-        int(inner) if key == name and isinstance(inner, int) else _counted(inner, name)
-        for key, inner in value.items()
-    )
-
-
-def _leaves(value: object) -> list[object]:
-    if isinstance(value, Mapping):
-        return [leaf for inner in value.values() for leaf in _leaves(inner)]
-    return [value]

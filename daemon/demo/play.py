@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors.store.database import Database
+from daemon.demo.accounts import conservation
 from daemon.demo.attack import STAGES, Attack
 from daemon.demo.audit_shipper import AuditShipper
 from daemon.demo.board import Board, StageLine
@@ -17,7 +18,7 @@ from daemon.demo.breach import Breach
 from daemon.demo.drill import ask_for_drill
 from daemon.demo.error import DemoError, SceneError
 from daemon.demo.offsets import DETECT_GROUP, read_by, respond_is_at_end, until
-from daemon.demo.outcome import conservation, judge
+from daemon.demo.outcome import judge
 from daemon.demo.pages import address, one_time_link
 from daemon.demo.pipe import Pipe
 from daemon.demo.result import Result

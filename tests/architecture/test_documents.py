@@ -4,6 +4,9 @@ import re
 import tomllib
 from pathlib import Path
 
+from config.loader import load
+from connectors.rotation.catalogue import policy
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -37,3 +40,8 @@ def test_the_demo_parts_are_not_in_the_image():
 def test_the_readme_names_the_two_commands():
     text = (ROOT / "README.md").read_text()
     assert "make run" in text and "make test" in text
+
+
+def test_the_documented_vault_policy_is_the_one_that_the_handler_declares():
+    declared = policy(load(None, flags={"response.targets": [{"name": "analytics"}]}))
+    assert declared.strip() in (ROOT / "docs" / "targets.md").read_text()

@@ -1,4 +1,4 @@
-"""Aliases: valid from an event's time, closed when an address goes to another pod, whatever order they come in."""
+"""Aliases: valid from an event's time, closed when an address goes to another pod, in any order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pod(name: str, at: float) -> Alias:
 HISTORY = [pod("a", 100.0), pod("a", 150.0), pod("b", 200.0), pod("a", 300.0)]
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[::3])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
 def test_an_address_belongs_to_one_pod_at_a_time(database, order):
     with database.transaction() as connection:
         for index in order:

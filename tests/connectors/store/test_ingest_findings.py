@@ -120,7 +120,7 @@ def test_a_finding_older_than_the_rotation_is_satisfied_by_it(database, feed, ma
 
 def test_aliases_are_learned_and_open_nothing(database, feed, state_alias):
     assert feed(state_alias("ns/pod", "10.0.0.7")).aliases == 1
-    assert feed(state_alias("ns/pod", "10.0.0.7", ago=1800.0)).known_aliases == 1
+    assert feed(state_alias("ns/pod", "10.0.0.7")).known_aliases == 1
     assert len(rows(database, aliases)) == 1
     assert rows(database, findings) == []
 

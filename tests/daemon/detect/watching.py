@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.structs import ConsumerRecord, TopicPartition
+from aiokafka.structs import ConsumerRecord
 from prometheus_client import CollectorRegistry
 
 from config.settings import Settings
 from connectors.kafka.client import connection_options, producer_options
+from connectors.kafka.topics import partitions_of
 from daemon.roles.detect import run
 from daemon.runtime import Health, Runtime
 
@@ -61,9 +62,7 @@ async def everything(settings: Settings, topic: str) -> list[Record]:
     consumer = AIOKafkaConsumer(**connection_options(settings.kafka), auto_offset_reset="earliest")
     await consumer.start()
     try:
-        await consumer.topics()
-        tps = [TopicPartition(topic, n) for n in sorted(consumer.partitions_for_topic(topic) or ())]
-        consumer.assign(tps)
+        consumer.assign(await partitions_of(settings.kafka, [topic]))
         found: list[Record] = []
         empty = 0
         while empty < 3:

@@ -123,7 +123,6 @@ async def dead_letters(settings: Settings) -> list[dict[str, str]]:
     consumer = AIOKafkaConsumer(**connection_options(settings.kafka), auto_offset_reset="earliest")
     await consumer.start()
     try:
-        await consumer.topics()
         consumer.assign([TopicPartition("davylamp.dlq", n) for n in range(4)])
         letters: list[dict[str, str]] = []
         empty = 0

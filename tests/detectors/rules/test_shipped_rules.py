@@ -10,9 +10,11 @@ import pytest
 
 from connectors.sources.catalogue import profile
 from detectors.event import Event, Fields, Locator
+from detectors.finding import Finding
 from detectors.rules import builtin
 from detectors.rules.cases import Cases, builtin_cases, judge
 from detectors.sigma.document import RuleDocument
+from detectors.sigma.engine import Engine
 from detectors.sigma.ruleset import RuleSet
 
 DOCUMENTS = builtin()

@@ -1,0 +1,49 @@
+"""What an audit event proves to be one thing: a pod, its address, its service account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.sources.kubernetes_names import own_pod, user
+from connectors.sources.untrusted import address, entity, integer_at, names_one_machine, object_at, text_at
+from detectors.event import Alias, Event
+
+
+def announced(event: Event) -> list[Alias]:
+    """Return what a pod's status says: only node identities may state a pod's address."""
+    fields = event.fields
+    target = object_at(fields, "objectRef")
+    if target.get("resource") != "pods" or target.get("subresource") != "status":
+        return []
+    reporter = text_at(fields, "user", "username") or ""
+    code = integer_at(fields, "responseStatus", "code") or 0
+    if not reporter.startswith("system:node:") or not 200 <= code < 300 or "impersonatedUser" in fields:
+        return []
+    namespace, name = text_at(target, "namespace"), text_at(target, "name")
+    if not namespace or not name or fields.get("verb") not in {"patch", "update"}:
+        return []
+    pod = entity("pod", f"{namespace}/{name}", "target")
+    found: list[Alias] = []
+    for body in ("responseObject", "requestObject"):
+        ip = address(text_at(fields, body, "status", "podIP"))
+        shared = address(text_at(fields, body, "status", "hostIP"))
+        if ip and ip != shared and names_one_machine(ip):
+            found.append(Alias(pod[:2], ("address", ip), event.time))
+            break
+    for body in ("responseObject", "requestObject"):
+        account = text_at(fields, body, "spec", "serviceAccountName")
+        if account:
+            runs_as = entity("service_account", f"{namespace}/{account}", "target")
+            found.append(Alias(pod[:2], runs_as[:2], event.time))
+            break
+    return found
+
+
+def bound(fields: Mapping[str, Any], at: float) -> list[Alias]:
+    """Return the service account and the pod of a bound token, valid from `at` (seconds, UTC)."""
+    pod = own_pod(fields)
+    if not pod:
+        return []
+    account = user(text_at(fields, "user", "username") or "", "actor")
+    return [Alias(account[:2], entity("pod", pod, "actor")[:2], at)]

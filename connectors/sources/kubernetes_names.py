@@ -1,0 +1,29 @@
+"""Who an audit event's names stand for: users, service accounts, and the pod of a bound token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from connectors.sources.untrusted import entity, list_at, text_at
+from detectors.event import Entity, EntityRole
+
+_SERVICE_ACCOUNT: Final = "system:serviceaccount:"
+_POD_NAME: Final = "authentication.kubernetes.io/pod-name"
+
+
+def user(name: str, role: EntityRole) -> Entity:
+    """Return the service account NAMESPACE/NAME of its user name, else the user."""
+    if name.startswith(_SERVICE_ACCOUNT):
+        namespace, _, account = name.removeprefix(_SERVICE_ACCOUNT).partition(":")
+        return entity("service_account", f"{namespace}/{account}", role)
+    return entity("k8s_user", name, role)
+
+
+def own_pod(fields: Mapping[str, Any]) -> str | None:
+    """Return NAMESPACE/NAME of the pod that a bound token belongs to: the server's word, not the caller's."""
+    name = text_at(fields, "user", "username") or ""
+    pods = list_at(fields, "user", "extra", _POD_NAME)
+    if not name.startswith(_SERVICE_ACCOUNT) or not pods or not isinstance(pods[0], str) or not pods[0]:
+        return None
+    return f"{name.removeprefix(_SERVICE_ACCOUNT).partition(':')[0]}/{pods[0]}"

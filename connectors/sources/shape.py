@@ -1,0 +1,43 @@
+"""The shapes of decoded values: envelopes, their items, and what a value is when it is no event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.sources.catalogue import SOURCES
+from connectors.sources.reject import Reason, Reject
+from connectors.sources.source import Source
+
+
+def containers(pieces: list[tuple[bytes, Any]]) -> int:
+    """Return how many of the pieces are objects or lists."""
+    return sum(isinstance(found, dict | list) for _, found in pieces)
+
+
+def items_of(value: Any) -> list[Any] | None:
+    """Return what a CloudTrail file, an EventList or an array holds, else None."""
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict):
+        return None
+    records = value.get("Records")
+    if isinstance(records, list):
+        return records
+    items = value.get("items")
+    if isinstance(items, list) and str(value.get("kind", "")).endswith("List"):
+        return items
+    return None
+
+
+def explain(value: Any, source: Source) -> Reject:
+    """Return why a readable value is no event of `source`."""
+    if not isinstance(value, dict):
+        return Reject(Reason.WRONG_TYPE, f"{type(value).__name__}, expected an object")
+    if "s3" in value or ("s3Bucket" in value and "s3ObjectKey" in value):
+        return Reject(Reason.POINTER, "names an S3 object, holds no event")
+    if "digestStartTime" in value or "digestS3Object" in value:
+        return Reject(Reason.DIGEST, "a CloudTrail digest file")
+    for other in SOURCES.values():
+        if other is not source and other.recognise(value):
+            return Reject(Reason.WRONG_SOURCE, f"looks like {other.kind}, read as {source.kind}")
+    return Reject(Reason.UNKNOWN_SHAPE, f"an object that is no event of {source.kind}")
