@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import structlog
+
 from config.detection import Detection
 from config.errors import ConfigurationError, Problem
 from detectors.rules import builtin
@@ -28,6 +30,14 @@ def documents(paths: Iterable[Path]) -> list[RuleDocument]:
     if problems:
         raise ConfigurationError(problems)
     return found
+
+
+def logged(loaded: RuleSet) -> RuleSet:
+    """Return `loaded` after one log line for each refusal, with its place and the way out."""
+    log = structlog.get_logger("davylamp.rules")
+    for refusal in loaded.refusals:
+        log.error("rule refused", refusal=str(refusal))
+    return loaded
 
 
 def ruleset(detection: Detection) -> RuleSet:

@@ -61,8 +61,9 @@ def decide(
     playbook_id = OWN_PLAYBOOK if own_unexplained else playbook_for(finding, policy)
     playbook = policy.playbooks.get(playbook_id)
     primary = primary_entity(finding)
-    rotates = playbook is not None and playbook.rotation is not None
-    targets = tuple(targets_named(finding.entities, policy.targets)) if rotates and not stale else ()
+    step = playbook.rotation if playbook else None
+    rotates = step is not None and finding.rule_id not in step.except_rules and not stale
+    targets = tuple(targets_named(finding.entities, policy.targets)) if rotates else ()
     return Decision(
         kind="incident",
         level=level,

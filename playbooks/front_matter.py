@@ -27,12 +27,12 @@ def read(file: str, text: str) -> tuple[Playbook | None, str, int, list[Problem]
             1,
             [Problem(file, 1, "front matter", "no closing ---", "YAML between two lines of ---")],
         )
-    first_line = text[: text.index(body)].count("\n") + 1 if body else text.count("\n") + 1
+    first_line = text[: text.rindex(body)].count("\n") + 1 if body else text.count("\n") + 1
     try:
         node = yaml.compose(front, Loader=yaml.SafeLoader)
         loaded = cast(object, yaml.safe_load(front))
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 2 if error.problem_mark else 1
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
         return None, body, first_line, [Problem(file, line, "front matter", str(error.problem), "valid YAML")]
     if not isinstance(loaded, dict):
         return None, body, first_line, [Problem(file, 2, "front matter", type(loaded).__name__, "a mapping")]
@@ -59,15 +59,15 @@ def step_problems(file: str, node: yaml.Node | None, playbook: Playbook) -> list
 
 def line_of(node: yaml.Node | None, place: Sequence[str | int]) -> int:
     """Return the file's 1-based line of the deepest part of `place` that is there."""
-    # The text that YAML saw starts on the line after the first ---.
+    # The text that YAML saw starts at the end of the first line, so its line 0 is the file's line 1.
     line = 2
     for part in place:
         if node is None:
             break
-        line = node.start_mark.line + 2
+        line = node.start_mark.line + 1
         node = _child(node, part)
         if node is not None:
-            line = node.start_mark.line + 2
+            line = node.start_mark.line + 1
     return line
 
 

@@ -65,7 +65,10 @@ class Auto(_Part):
 
 
 class PlaybookStep(_Part):
-    """One step. A `rotate.credential` step says its mode, deadline and undo; a `manual` one its text."""
+    """One step. A `rotate.credential` step says its mode, deadline and undo; a `manual` one its text.
+
+    `except_rules`: rules whose findings name a credential that nobody got; they call for no rotation.
+    """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
     verb: Verb
@@ -74,6 +77,7 @@ class PlaybookStep(_Part):
     undo: str | None = Field(default=None, min_length=1)
     text: str | None = Field(default=None, min_length=1)
     owner: str | None = None
+    except_rules: tuple[str, ...] = ()
 
 
 class Playbook(_Part):

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
 
 from config.kafka import Kafka
 from connectors.kafka.assignment import Ends, first_loss, loss_in_gap, resume_offset
@@ -29,7 +29,7 @@ from connectors.kafka.client import admin_options, consumer_options
 from connectors.kafka.closing import close_consumer
 from connectors.kafka.committed import committed_offsets
 from connectors.kafka.conservation import LOST, Counters, add
-from connectors.kafka.error import CheckpointLostError
+from connectors.kafka.ledger import Ledger
 from connectors.kafka.log_end import log_ends
 from connectors.kafka.producer import Report
 
@@ -68,12 +68,15 @@ class BatchConsumer:
     stop_timeout_s: float = 4.0
     places: dict[TopicPartition, Place] = field(default_factory=dict[TopicPartition, Place])
     _consumer: AIOKafkaConsumer | None = None
-    _epoch: int = 0
     _ready_epoch: int = -1
     _owned: frozenset[TopicPartition] = frozenset()
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _ledger: Ledger = field(init=False)
     _busy: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock])
+
+    def __post_init__(self) -> None:
+        """Make the ledger."""
+        self._ledger = Ledger(self.group, self.store, self.report, _STALE_S)
 
     async def run(self) -> None:
         """Consume until `stop` is set; a broker that is away is waited for. Raises what a handler raises."""
@@ -164,10 +167,12 @@ class BatchConsumer:
             await task
 
     def _void(self) -> None:
-        """Forget the assignment: nothing that was fetched under it may be committed."""
-        self._epoch += 1
+        """Forget the assignment: nothing that was fetched under it may be committed.
+
+        `places` stay until the next one, so that the counters can be shown while the brokers are away.
+        """
+        self._ledger.epoch += 1
         self._owned = frozenset()
-        self.places = {}
 
     def begin_assignment(self, owned: Sequence[TopicPartition]) -> None:
         """Note a new assignment; the lanes wait until its checkpoints are loaded."""
@@ -193,7 +198,7 @@ class BatchConsumer:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            epoch = self._epoch
+            epoch = self._ledger.epoch
             if await self._prepare(consumer, epoch):
                 self._ready_epoch = epoch
                 self.report(True, "")
@@ -204,11 +209,10 @@ class BatchConsumer:
         known = await committed_offsets(admin_options(self.kafka), self.group, owned)
         start = await consumer.beginning_offsets(owned) if owned else {}
         end = await consumer.end_offsets(owned) if owned else {}
-        async with self._writing:
-            held = await self.store.load(known)
+        held = await self._ledger.load(known)
         suspect = {tp: end[tp] for tp, found in held.items() if found is not None and found.offset > end[tp]}
         end |= await log_ends(self.kafka, suspect)
-        if epoch != self._epoch:
+        if epoch != self._ledger.epoch:
             return False
         places: dict[TopicPartition, Place] = {}
         stale: dict[TopicPartition, Checkpoint] = {}
@@ -227,7 +231,7 @@ class BatchConsumer:
         self.places = places
         for lane in self.lanes:
             async with self._busy[lane.name]:
-                if epoch != self._epoch:
+                if epoch != self._ledger.epoch:
                     return False
                 mine = {tp: place.position for tp, place in places.items() if tp.topic in lane.topics}
                 lane.handler.assigned(mine)
@@ -255,42 +259,22 @@ class BatchConsumer:
     async def _write(
         self, consumer: AIOKafkaConsumer, epoch: int, checkpoints: Mapping[TopicPartition, Checkpoint]
     ) -> bool:
-        """Save and commit, unless the assignment changed; return whether it was done."""
-        if not checkpoints:
-            return epoch == self._epoch
-        async with self._writing:
-            if epoch != self._epoch:
-                return False
-            try:
-                await self.store.save(checkpoints)
-                await self._commit(consumer, checkpoints)
-            except (CommitFailedError, IllegalStateError, CheckpointLostError) as error:
-                log = structlog.get_logger("davylamp.kafka.consumer")
-                log.info("partition moved on before its commit", group=self.group, error=type(error).__name__)
-                if epoch == self._epoch:
-                    self._ready_epoch = -1
-                    if isinstance(error, CheckpointLostError):
-                        self._changed.set()
-                return False
-        return True
+        """Save and commit, unless the assignment changed; return whether it was done.
 
-    async def _commit(
-        self, consumer: AIOKafkaConsumer, checkpoints: Mapping[TopicPartition, Checkpoint]
-    ) -> None:
-        """Commit; aiokafka retries for ever while the brokers are away, so that is reported meanwhile."""
-        offsets = {tp: OffsetAndMetadata(c.offset, self.store.metadata(c)) for tp, c in checkpoints.items()}
-        task = asyncio.ensure_future(consumer.commit(offsets))
-        try:
-            while not (await asyncio.wait([task], timeout=_STALE_S))[0]:
-                self.report(False, "brokers do not confirm the commit")
-            task.result()
-        finally:
-            task.cancel()
+        A refused commit stops the lanes until the next assignment. A file that another worker wrote
+        since is read again at once: the broker may not know yet that the partition moved on.
+        """
+        outcome = await self._ledger.write(consumer, epoch, checkpoints)
+        if outcome != "written" and epoch == self._ledger.epoch:
+            self._ready_epoch = -1
+            if outcome == "stale":
+                self._changed.set()
+        return outcome == "written"
 
     async def _lane(self, lane: Lane, consumer: AIOKafkaConsumer) -> None:
         lock = self._busy[lane.name]
         while True:
-            epoch = self._epoch
+            epoch = self._ledger.epoch
             mine = [tp for tp in self.places if tp.topic in lane.topics]
             if self._ready_epoch != epoch or not mine:
                 await asyncio.sleep(0.02)
@@ -300,7 +284,7 @@ class BatchConsumer:
                 self._check_answering(mine)
                 continue
             async with lock:
-                if self._ready_epoch == epoch == self._epoch:
+                if self._ready_epoch == epoch == self._ledger.epoch:
                     await self._batch(lane, consumer, epoch, polled)
                 else:
                     self._give_back(consumer, polled)
@@ -327,7 +311,7 @@ class BatchConsumer:
             counters: Counters = dict(before[batch.tp].counters)
             add(counters, deltas.get(batch.tp, {}))
             fresh[batch.tp] = Checkpoint(max(batch.committed, batch.records[-1].offset + 1), counters)
-        if await self._write(consumer, epoch, fresh) and epoch == self._epoch:
+        if await self._write(consumer, epoch, fresh) and epoch == self._ledger.epoch:
             for tp, checkpoint in fresh.items():
                 self.places[tp] = Place(checkpoint, polled[tp][-1].offset + 1)
 

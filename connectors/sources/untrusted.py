@@ -11,12 +11,10 @@ from detectors.identifier import digest16
 
 WORD_LIMIT: Final = 128
 ID_LIMIT: Final = 256
+_LONG: Final = 1 << 63
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _IPV4: Final = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{3}})(?::\d{{1,5}})?\Z", re.ASCII)
 _NUMERIC: Final = re.compile(r"[0-9a-fA-F:.%\[\]]+\Z")
-_UNPRINTABLE: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
 
 
 def text_at(value: Any, *path: str) -> str | None:
@@ -47,21 +45,23 @@ def list_at(value: Any, *path: str) -> list[Any]:
 
 
 def integer_at(value: Any, *path: str) -> int | None:
-    """Return the integer at `path` (a whole float counts), or None."""
+    """Return the integer of at most 63 bits at `path` (a whole float counts), or None."""
     for key in path:
         if not isinstance(value, dict):
             return None
         value = value.get(key)
     if isinstance(value, bool):
         return None
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    return value if isinstance(value, int) else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and -_LONG <= value < _LONG else None
 
 
 def clean(text: str, limit: int = WORD_LIMIT) -> str:
-    """Return `text` for people: control and direction characters replaced, cut to `limit` characters."""
-    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text[: limit + 1])
+    """Return `text` for people: what is not printable replaced, cut to `limit` characters."""
+    shown = text[: limit + 1]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
     return shown if len(shown) <= limit else shown[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -71,7 +71,7 @@ def entity(kind: EntityType, name: str, role: EntityRole) -> Entity:
     A longer or unprintable name keeps its beginning and gets the hash of the whole, so that two
     names never become one.
     """
-    if len(name) <= ID_LIMIT and not _UNPRINTABLE.search(name):
+    if len(name) <= ID_LIMIT and name.isprintable():
         return Entity(kind, name, role)
     return Entity(kind, clean(name, ID_LIMIT - 17) + "~" + digest16(name), role)
 

@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from aiokafka.errors import KafkaError
+
 from connectors.store.database import Database
+from connectors.store.error import StoreError
 from daemon.demo.accounts import conservation
 from daemon.demo.attack import STAGES, Attack
 from daemon.demo.audit_shipper import AuditShipper
 from daemon.demo.board import Board, StageLine
 from daemon.demo.breach import Breach
 from daemon.demo.drill import ask_for_drill
-from daemon.demo.error import DemoError, SceneError
+from daemon.demo.error import SceneError, StoryError
 from daemon.demo.offsets import DETECT_GROUP, read_by, respond_is_at_end, until
 from daemon.demo.outcome import judge
 from daemon.demo.pages import address, one_time_link
@@ -62,7 +65,16 @@ class Play:
         self._watcher: Watcher | None = None
 
     async def run(self) -> Result:
-        """Play everything. The daemon still runs when this returns."""
+        """Play everything. The daemon still runs when this returns.
+
+        Raises DemoError, and config.errors.ConfigurationError for playbooks and targets that are wrong.
+        """
+        try:
+            return await self._run()
+        except (StoreError, KafkaError) as error:
+            raise StoryError(f"{type(error).__name__}: {error}") from error
+
+    async def _run(self) -> Result:
         await self._set_up()
         pipe = Pipe(self._scene.settings.kafka)
         await pipe.start()
@@ -101,8 +113,8 @@ class Play:
         watcher = self._new_watcher()
         try:
             result = await self._watched(pipe, shipper, watcher)
-        except* DemoError as errors:
-            raise next(leaf for leaf in _leaves(errors)) from None
+        except* Exception as errors:
+            raise next(_leaves(errors)) from None
         finally:
             watcher.thief.leave()
             self._place = shipper.position
@@ -226,7 +238,7 @@ class Play:
         board.end("did not catch up" if new is None else ", ".join(f"{v} new {k}" for k, v in new.items()))
 
 
-def _leaves(errors: BaseExceptionGroup[DemoError]) -> Iterator[DemoError]:
+def _leaves(errors: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
     for error in errors.exceptions:
         if isinstance(error, BaseExceptionGroup):
             yield from _leaves(error)

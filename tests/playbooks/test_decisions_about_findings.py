@@ -42,6 +42,17 @@ def test_a_playbook_that_does_not_rotate_plans_nothing(policy, make_finding):
     assert (found.playbook_id, found.targets) == ("pod-exec", ())
 
 
+def test_denied_reads_call_for_no_rotation(policy, make_finding):
+    (rule, _) = policy.playbooks["leaked-credential"].rotation.except_rules
+    found = decide(make_finding(CREDENTIAL, rule_id=rule, level="medium"), policy, NOW)
+    assert (found.kind, found.targets) == ("incident", ())
+
+
+def test_the_loss_of_records_is_log_tampering(policy, make_finding):
+    lost = make_finding(("host", "kafka/a/0", "source"), rule_id="davylamp-lost-before-read", labels={})
+    assert decide(lost, policy, NOW).playbook_id == "log-tampering"
+
+
 def test_the_playbook_comes_from_label_then_rules_then_triage(policy, make_finding):
     bare = make_finding(CREDENTIAL, labels={})
     assert decide(bare, policy, NOW).playbook_id == "triage"

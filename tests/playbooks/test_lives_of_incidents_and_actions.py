@@ -26,7 +26,7 @@ EVERY_STATE = sorted(BUSY | TERMINAL | {"proposed"})
 
 
 class IncidentLife(RuleBasedStateMachine):
-    """Whatever is asked for, an incident only moves along the table, and can always be closed and reopened."""
+    """Whatever is asked for, an incident moves along the table, and can always be closed and reopened."""
 
     def __init__(self) -> None:
         super().__init__()

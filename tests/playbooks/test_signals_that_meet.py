@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +41,7 @@ def test_davylamp_itself_carries_nothing():
 
 def test_the_walk_ends_after_three_hops():
     chain = [("pod", f"ns/{n}") for n in range(9)]
-    found = reach([chain[0]], table(*zip(chain, chain[1:], strict=False)))
+    found = reach([chain[0]], table(*pairwise(chain)))
     assert max(found.values()) == MAX_HOPS
 
 

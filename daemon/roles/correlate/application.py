@@ -72,7 +72,7 @@ def build(settings: Settings) -> faust.App:
         topic_replication_factor=kafka.replication_factor,
         topic_disable_leader=True,
         stream_buffer_maxsize=_BUFFERED_RECORDS,
-        #Topic=KeepingTopic,
+        Topic=KeepingTopic,
         web_enabled=False,
         autodiscover=False,
     )

@@ -19,10 +19,10 @@ from daemon.roles.detect.application import application
 from daemon.roles.detect.blocks import block_start
 from daemon.roles.detect.heartbeat import Heartbeat
 from daemon.roles.detect.repeated import RepeatedIds
-from daemon.roles.detect.rules import load_rules
 from daemon.roles.detect.stage import DetectStage
 from daemon.roles.kafka_health import KafkaHealth
 from daemon.roles.kafka_topics import topics_made
+from daemon.ruleset import logged, ruleset
 from daemon.runtime import Runtime
 from detectors.sigma.engine import Engine
 
@@ -53,7 +53,7 @@ class _Detect:
         self._runtime = runtime
         self._kinds = settings.kafka.topics.kinds()
         self._producer = ConfirmedProducer(settings.kafka, health.part("producer"))
-        ruleset = load_rules(settings.detection)
+        ruleset = logged(ruleset(settings.detection))
         self._refused = len(ruleset.refusals)
         self.stage = DetectStage(
             source_of={topic: catalogue.profile(kind) for topic, kind in self._kinds.items()},

@@ -12,7 +12,7 @@ from daemon.demo.attack import DROP_HOST, STAGES, Attack, Stage
 from daemon.demo.traffic import platform
 from daemon.demo.traffic.record import seeded
 from daemon.demo.vault_scene import ENTERED
-from daemon.roles.detect.rules import load_rules
+from daemon.ruleset import ruleset as load_rules
 from detectors.event import Event
 from detectors.level import rank
 from detectors.sigma.engine import Engine

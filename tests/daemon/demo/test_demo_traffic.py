@@ -131,7 +131,7 @@ def test_the_usual_readers_of_the_database_have_history(events: list[Event]) -> 
 
 
 def test_a_week_trips_no_rule_of_medium_or_above(events: list[Event]) -> None:
-    from daemon.roles.detect.rules import load_rules
+    from daemon.ruleset import ruleset as load_rules
     from detectors.level import rank
     from detectors.sigma.engine import Engine
 

@@ -28,7 +28,7 @@ _KILLED_AT = {
 
 
 class Demo:
-    """`davylamp demo --once --json` as a child; `kill` says at which line of the view which role is killed."""
+    """`davylamp demo --once --json` as a child; `kill` is line of the view -> role to be killed there."""
 
     def __init__(self, folder: Path, kill: dict[str, str] | None = None) -> None:
         self.folder = folder
@@ -102,6 +102,23 @@ async def test_it_ends_in_a_proof_and_a_second_pass_finds_nothing_new(
     assert len(re.findall(r"approve as \w+ \(once\): http://127\.0\.0\.1", demo.view)) == 2
 
 
+def test_no_secret_stands_in_any_other_file(kept: dict[str, Demo]) -> None:
+    if "calm" not in kept:
+        pytest.skip("the run whose files are looked at was not selected")
+    folder = kept["calm"].folder
+    own = [folder / "davylamp" / name for name in ("vault-token", "observer-password", "pager-bearer")]
+    secrets = {path.name: path.read_bytes().strip() for path in own}
+    assert all(
+        len(value) >= 20 and path.stat().st_mode & 0o077 == 0
+        for path, value in zip(own, secrets.values(), strict=True)
+    )
+    looked = [path for path in folder.rglob("*") if path.is_file() and path not in own]
+    assert {"davylamp.sqlite", "davylamp.log", "vault-audit.jsonl"} <= {path.name for path in looked}
+    assert any("siem" in path.parts for path in looked)
+    found = [(path, name) for path in looked for name, value in secrets.items() if value in path.read_bytes()]
+    assert found == []
+
+
 async def test_roles_killed_in_the_middle_change_nothing_but_the_time(
     folders: Path, kept: dict[str, Demo]
 ) -> None:
@@ -111,9 +128,17 @@ async def test_roles_killed_in_the_middle_change_nothing_but_the_time(
     assert code == 0, demo.view
     assert demo.result["proof"]["grade"] == "A"
     assert demo.result["conservation"]["violations"] == []
+    assert _rotations(demo) == 2, "one for the drill, one for the breach"
     if "calm" in kept:
         assert _keys(demo) == _keys(kept["calm"])
 
 
 def _keys(demo: Demo) -> set[str]:
     return {incident["key"] for incident in demo.result["incidents"]}
+
+
+def _rotations(demo: Demo) -> int:
+    """Count what the vault itself says it rotated: answered calls of rotate-role without an error."""
+    lines = (demo.folder / "vault" / "vault-audit.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines if "database/rotate-role/analytics" in line]
+    return sum(1 for e in entries if e["type"] == "response" and not e.get("error"))

@@ -26,7 +26,7 @@ from connectors.sources.envelope import unpack
 from daemon.demo.parts.broker import BrokerPart
 from daemon.roles.detect import GROUP
 from daemon.roles.detect.blocks import BLOCK_OFFSETS
-from daemon.roles.detect.rules import load_rules
+from daemon.ruleset import ruleset as load_rules
 from detectors.sigma.engine import Engine
 
 pytestmark = pytest.mark.integration
@@ -200,6 +200,31 @@ async def test_kill_9_at_random_points_loses_nothing_and_counts_nothing_twice(
         for record in await watching.everything(settings, "davylamp.dlq")
     }
     assert origins == expected.letters
+
+
+async def test_output_that_is_not_confirmed_blocks_and_nothing_is_skipped(
+    settings: Settings, broker: BrokerPart
+) -> None:
+    await create_topics(settings, raw=True)
+    records = list(platform.records(4000, seed=5))
+    expected = Expected(settings, records)
+    async with watching.detecting(settings) as runtime:
+        await watching.until(lambda: len(runtime.status()["lag"]) == 16)
+        await watching.fill(settings, records[:2000])
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            await watching.until(lambda: not runtime.health.ready())
+            read = total(runtime.status()["conservation"].values()).get("records:read", 0)
+            await asyncio.sleep(2)
+            assert total(runtime.status()["conservation"].values()).get("records:read", 0) == read
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+        await watching.fill(settings, records[2000:])
+        await watching.until(lambda: read_all(runtime, expected), 60)
+        await watching.until(runtime.health.ready)
+        assert runtime.status()["lost_before_read"] == {}
+    assert set(await found(settings)) == expected.findings
+    assert await final_flows(settings) == expected.flows
 
 
 async def test_two_workers_share_the_partitions(settings: Settings) -> None:
