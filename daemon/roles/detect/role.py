@@ -53,11 +53,11 @@ class _Detect:
         self._runtime = runtime
         self._kinds = settings.kafka.topics.kinds()
         self._producer = ConfirmedProducer(settings.kafka, health.part("producer"))
-        ruleset = logged(ruleset(settings.detection))
-        self._refused = len(ruleset.refusals)
+        loaded = logged(ruleset(settings.detection))
+        self._refused = len(loaded.refusals)
         self.stage = DetectStage(
             source_of={topic: catalogue.profile(kind) for topic, kind in self._kinds.items()},
-            inspect=Engine(ruleset).inspect,
+            inspect=Engine(loaded).inspect,
             send=self._producer.send_all,
             repeated=RepeatedIds(settings.detection.repeated_ids),
             clock=runtime.clock,
