@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 import orjson
 
-from connectors.sources.catalogue import KINDS, profile
-from connectors.sources.files import FileUnreadableError, read_events
+from connectors.ecs.normalise import documents
+from connectors.sources.catalogue import KINDS
+from connectors.sources.files import FileUnreadableError
+from connectors.sources.reject import Reject
 from daemon.cli.main import NOT_DONE
-from detectors.event import Event
 
 
 @click.command()
@@ -19,18 +20,14 @@ from detectors.event import Event
 @click.pass_context
 def normalise(ctx: click.Context, files: tuple[Path, ...], kind: str) -> None:
     """Print one ECS document a line; one summary line on stderr when something was unreadable."""
-    source = profile(kind)
     out = click.get_binary_stream("stdout")
-    unreadable = 0
+    rejects: list[Reject] = []
     for path in files:
         try:
-            for item in read_events(path, source):
-                if isinstance(item, Event):
-                    out.write(orjson.dumps(source.ecs(item)) + b"\n")
-                else:
-                    unreadable += 1
+            for document in documents(path, kind, rejects):
+                out.write(orjson.dumps(document) + b"\n")
         except FileUnreadableError as error:
             click.echo(str(error), err=True)
             ctx.exit(NOT_DONE)
-    if unreadable:
-        click.echo(f"{unreadable} unreadable", err=True)
+    if rejects:
+        click.echo(f"{len(rejects)} unreadable", err=True)
