@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from connectors.ecs.redaction import redact_text
 from connectors.kafka.encoding import encode_key
 from connectors.kafka.producer import Message
 from connectors.kafka.topics import DEAD_LETTERS
@@ -25,6 +26,9 @@ def dead_letter(
 ) -> Message:
     """Return the message: the record's first 16 KiB, keyed by source, and the headers of the contract.
 
+    What has the shape of a secret is masked: a dead letter is read by more people than the record was,
+    and `origin` leads back to the record itself.
+
     `reason` is one of ``docs/dead-letters.md``; `origin` is topic/partition/offset/index; `detail`
     must hold no secret and is cut to 512 characters.
     """
@@ -40,6 +44,10 @@ def dead_letter(
     return Message(
         DEAD_LETTERS,
         encode_key(source),
-        (value or b"")[:MAX_VALUE_BYTES],
+        _masked((value or b"")[:MAX_VALUE_BYTES]),
         tuple((name, text.encode("utf-8", "replace")) for name, text in headers.items()),
     )
+
+
+def _masked(value: bytes) -> bytes:
+    return redact_text(value.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")

@@ -13,7 +13,9 @@ from config.errors import ConfigurationError
 
 _COMMANDS: Final[dict[str, str]] = {
     "actions": "daemon.cli.actions:actions",
+    "audit": "daemon.cli.audit:audit",
     "config": "daemon.cli.config:config",
+    "database": "daemon.cli.database_command:database",
     "demo": "daemon.cli.demo:demo",
     "incidents": "daemon.cli.incidents:incidents",
     "normalise": "daemon.cli.normalise:normalise",
@@ -22,6 +24,7 @@ _COMMANDS: Final[dict[str, str]] = {
     "run": "daemon.cli.run:run",
     "scan": "daemon.cli.scan:scan",
     "status": "daemon.cli.status:status",
+    "switch": "daemon.cli.switch:switch",
     "targets": "daemon.cli.targets:targets",
     "topics": "daemon.cli.topics:topics",
 }

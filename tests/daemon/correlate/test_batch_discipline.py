@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from daemon.roles.correlate.acknowledging import Discipline, in_offset_order
+from daemon.roles.correlate.acknowledging import Discipline, in_offset_order, in_two_rounds
 from daemon.roles.correlate.evaluation import Evaluation, Record, States, Write
 from detectors.event import Entity
 from detectors.finding import Finding
@@ -131,3 +131,11 @@ async def test_a_failed_evaluation_acknowledges_nothing() -> None:
 
 def test_the_order_is_by_offset_within_each_partition() -> None:
     assert [name for _, name in in_offset_order(BATCH)] == ["0/9", "0/10", "1/4", "1/5"]
+
+
+def test_the_last_write_of_each_partition_goes_alone_after_the_others() -> None:
+    writes = [Write("a", b"", 0), Write("b", b"", 1), Write("c", b"", 0), Write("d", b"", 0)]
+    first, last = in_two_rounds(writes)
+    assert [write.key for write in first] == ["a", "c"]
+    assert sorted(write.key for write in last) == ["b", "d"]
+    assert in_two_rounds([]) == ([], [])
