@@ -149,7 +149,9 @@ class IstioAccess:
     def contacts(self, event: Event) -> Sequence[Contact]:
         """Return the edge of a client-side line that was not refused; bytes_out is what the caller sent."""
         fields = event.fields
-        if direction(fields) != "outbound" or (self.outcome(event) == "failure" and not _reached(fields)):
+        if direction(fields) != "outbound":
+            return ()
+        if not _reached(fields) and self.outcome(event) == "failure":
             return ()
         peer = peer_host(fields)
         subject = _subject(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from connectors.sources.untrusted import address, text_at
@@ -29,6 +30,7 @@ def refused_by_mesh(fields: Mapping[str, Any]) -> bool:
     return text_at(fields, "upstream_cluster") in REFUSED or text_at(fields, "route_name") in REFUSED
 
 
+@lru_cache(maxsize=4096)
 def hostname(text: str | None) -> str | None:
     """Return the lower-case host or canonical address of an authority, without port and user."""
     if not text:

@@ -65,8 +65,8 @@ def parse_line(line: bytes) -> dict[str, Any]:
 
 def normalise(record: dict[str, Any]) -> None:
     """Make a JSON-encoded line equal to what its TEXT twin would give: "-" is None, numbers are ints."""
-    for key in [name for name, value in record.items() if value == "-"]:
-        record[key] = None
+    if "-" in record.values():
+        record.update(dict.fromkeys([name for name, value in record.items() if value == "-"]))
     for key in INTEGERS:
         value = record.get(key)
         if isinstance(value, str):

@@ -38,6 +38,7 @@ _READ_ALL_S: Final = 60.0
 _DRILL_S: Final = 45.0
 _PROOF_S: Final = 60.0
 _FOUND_S: Final = 20.0
+_STAY_POLL_S: Final = 1.0
 _LINK_S: Final = 10.0
 _TRICKLE_S: Final = 30.0
 
@@ -94,7 +95,7 @@ class Play:
         watcher = self._watcher
         shipper = AuditShipper(self._scene.vault.audit_file, pipe, self._place)
         try:
-            await asyncio.gather(shipper.run(), *([watcher.run()] if watcher else []))
+            await asyncio.gather(shipper.run(), *([watcher.run(_STAY_POLL_S)] if watcher else []))
         finally:
             await pipe.stop()
 

@@ -37,11 +37,11 @@ class Watcher:
     session_ended_at: float | None = None
     _told: set[str] = field(default_factory=set)
 
-    async def run(self) -> None:
+    async def run(self, pause_s: float = _POLL_S) -> None:
         """Look until cancelled; a database that is busy is looked at again."""
         while True:
             await self.once()
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(pause_s)
 
     async def once(self) -> None:
         """Look once."""

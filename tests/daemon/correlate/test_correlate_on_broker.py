@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from config.settings import Settings
 from connectors.kafka.topics import FINDINGS, FLOWS, MATCHES, create_topics
+from daemon.demo.parts.broker import BrokerPart
 from daemon.roles.correlate import run
 from daemon.roles.correlate.application import APP_ID
 from daemon.roles.correlate.evaluation import Record
@@ -121,9 +123,12 @@ class Role:
         self._task = asyncio.create_task(run(settings, self.runtime))
 
     async def ready(self) -> None:
+        await self.becomes(ready=True)
+
+    async def becomes(self, *, ready: bool) -> None:
         ends = time.monotonic() + WAIT_S
-        while not self.runtime.health.ready():
-            assert time.monotonic() < ends, "not ready"
+        while self.runtime.health.ready() is not ready:
+            assert time.monotonic() < ends, f"ready is not {ready}"
             assert not self._task.done(), self._task
             await asyncio.sleep(0.02)
 
@@ -285,6 +290,25 @@ async def test_two_workers_share_the_partitions_and_find_the_same(
     await wire.read_until(lambda: wire.groups() >= wanted)
     assert await two.end() == 0
     assert wire.groups() == wanted
+
+
+async def test_a_frozen_broker_is_said_and_the_work_goes_on(
+    role_settings: Settings, wire: Wire, records: Any, broker: BrokerPart
+) -> None:
+    role = Role(role_settings)
+    await role.ready()
+    log = burst(records, "a", 0)
+    await wire.feed(log[:4])
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        await role.becomes(ready=False)
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    await role.becomes(ready=True)
+    await wire.feed([*log[4:], *end_of_time(records)])
+    await wire.read_until(lambda: len(wire.finals()) >= 2)
+    await role.stop()
+    assert wire.groups() == expected("a")
 
 
 async def test_it_listens_on_no_port_and_gives_its_first_result_quickly(
