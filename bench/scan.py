@@ -122,9 +122,8 @@ def measure(path: Path, kind: str, rounds: int) -> dict[str, object]:
 def show(figures: dict[str, Any]) -> None:
     """Print the table."""
     ratio = figures["ratio"]
-    print(
-        f"{figures['source']}: {figures['events']} events, {figures['rules']} rules, {figures['findings']} findings"
-    )
+    counted = [f"{figures[name]} {name}" for name in ("events", "rules", "findings")]
+    print(f"{figures['source']}: {', '.join(counted)}")
     print(f"  bare orjson decode  {figures['decode_us_per_event']:8.2f} us of CPU an event")
     print(f"  davylamp scan       {figures['scan_us_per_event']:8.2f} us of CPU an event")
     print(f"  ratio               {ratio['median']:8.2f}   ({ratio['min']:.2f} to {ratio['max']:.2f})")
