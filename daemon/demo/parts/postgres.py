@@ -47,7 +47,11 @@ def _reachable(path: Path) -> bool:
 
 
 class PostgresPart:
-    """A PostgreSQL 18 server. `stop()` then `start()` keeps the data; `remove()` takes it away."""
+    """A PostgreSQL 18 server. `stop()` then `start()` keeps the data; `remove()` takes it away.
+
+    `home` holds the data: below the given folder, or in a temporary one where the server's user cannot
+    walk to that folder.
+    """
 
     def __init__(
         self, folder: Path, port: int | None = None, auth: Literal["scram-sha-256", "trust"] = "scram-sha-256"
@@ -62,13 +66,13 @@ class PostgresPart:
         self.superuser_password = secrets.token_urlsafe(24)
         self._owner = unprivileged_owner()
         self._log = folder / "postgres.log"
-        self._home = self._make_home(folder)
+        self.home = self._make_home(folder)
         self._bin = self._programs(folder)
         self._child = Child(
             name="database (PostgreSQL)",
             command=self._command(),
             log=self._log,
-            folder=self._home,
+            folder=self.home,
             owner=self._owner,
             death_signal=signal.SIGQUIT,
             stop_signal=signal.SIGINT,
@@ -103,7 +107,7 @@ class PostgresPart:
 
     def start(self) -> None:
         """Initialise on first use, start, wait until it answers. Raises PartFailedError."""
-        if not (self._home / "data" / "PG_VERSION").exists():
+        if not (self.home / "data" / "PG_VERSION").exists():
             self._initialise()
         self._child.start()
         self._child.wait_until(self._answers, _READY_S)
@@ -119,7 +123,7 @@ class PostgresPart:
     def remove(self) -> None:
         """Stop and delete the data."""
         self.stop()
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def _make_home(self, folder: Path) -> Path:
         if self._owner is None:
@@ -145,7 +149,7 @@ class PostgresPart:
         )
         if self._owner is None or _reachable(binary.parent):
             return binary.parent
-        copy = self._home / "program"
+        copy = self.home / "program"
         if not copy.exists():
             for name in ("bin", "lib", "share"):
                 shutil.copytree(binary.parents[1] / name, copy / name, symlinks=True)
@@ -164,15 +168,15 @@ class PostgresPart:
             "log_connections": "all",
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-        return (str(self._bin / "postgres"), "-D", str(self._home / "data"), *options)
+        return (str(self._bin / "postgres"), "-D", str(self.home / "data"), *options)
 
     def _initialise(self) -> None:
-        password_file = self._home / "superuser"
+        password_file = self.home / "superuser"
         password_file.touch(mode=0o600)
         password_file.write_text(self.superuser_password + "\n", encoding="utf-8")
         if self._owner is not None:
             os.chown(password_file, self._owner.uid, self._owner.gid)
-        command = [str(self._bin / "initdb"), "-D", str(self._home / "data"), "-U", SUPERUSER]
+        command = [str(self._bin / "initdb"), "-D", str(self.home / "data"), "-U", SUPERUSER]
         command += [
             f"--auth={self.auth}",
             f"--pwfile={password_file}",
@@ -190,7 +194,7 @@ class PostgresPart:
                     stderr=subprocess.STDOUT,
                     timeout=_INITDB_S,
                     check=False,
-                    cwd=self._home,
+                    cwd=self.home,
                     user=owner.uid if owner else None,
                     group=owner.gid if owner else None,
                     extra_groups=[] if owner else None,

@@ -36,7 +36,7 @@ from daemon.demo.parts.postgres import PostgresPart
 parts = [kind(Path(sys.argv[1])) for kind in (BrokerPart, PostgresPart, OpenBaoPart)]
 for part in parts:
     part.start()
-print(*(part.pid for part in parts), flush=True)
+print(parts[1].home, *(part.pid for part in parts), flush=True)
 time.sleep(600)
 """
 _POSTGRES_AS_NOBODY = """
@@ -184,7 +184,8 @@ def test_no_part_outlives_a_killed_parent(tmp_path: Path) -> None:
     )
     try:
         assert parent.stdout is not None
-        pids = [int(word) for word in parent.stdout.readline().split()]
+        home, *words = parent.stdout.readline().split()
+        pids = [int(word) for word in words]
         assert len(pids) == 3 and all(_lives(pid) for pid in pids)
     finally:
         parent.send_signal(signal.SIGKILL)
@@ -192,6 +193,7 @@ def test_no_part_outlives_a_killed_parent(tmp_path: Path) -> None:
     give_up = time.monotonic() + 10
     while any(_lives(pid) for pid in pids) and time.monotonic() < give_up:
         time.sleep(0.05)
+    shutil.rmtree(home)
     assert [pid for pid in pids if _lives(pid)] == []
 
 
