@@ -5,6 +5,7 @@ BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 DEMO ?=
 TESTS ?= tests
+WORKERS ?= 2
 
 .PHONY: run test lint bench lock clean
 
@@ -12,7 +13,7 @@ run: .venv/.demo
 	@exec $(BIN)/davylamp demo $(DEMO)
 
 test: .venv/.demo .venv/.dev
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

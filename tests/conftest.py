@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from daemon.demo.parts.broker import BrokerPart
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -36,3 +40,26 @@ def browser_path() -> str:
         if found := shutil.which(name):
             return found
     pytest.skip("no Chromium or Chrome is installed")
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[BrokerPart]:
+    """A running Tansu broker, empty."""
+    part = BrokerPart(tmp_path / "broker")
+    part.start()
+    try:
+        yield part
+    finally:
+        part.stop()
+
+
+@pytest.fixture
+def quick_kafka(broker: BrokerPart) -> dict[str, object]:
+    """The settings section of that broker: quick sessions, counters in a file (it drops commit metadata)."""
+    return {
+        "brokers": [broker.brokers],
+        "session_timeout_s": 2,
+        "heartbeat_interval_s": 0.5,
+        "rebalance_timeout_s": 3,
+        "counters": "file",
+    }

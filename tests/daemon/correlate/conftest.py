@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from config.settings import Settings
-from daemon.demo.parts.broker import BrokerPart
 from daemon.roles.correlate.evaluation import Evaluation, Evaluator, Record
 from daemon.roles.correlate.matches import Correlation, MatchEvaluator
 from daemon.roles.correlate.metrics import Metrics
@@ -158,27 +157,13 @@ def states() -> MemoryStates:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[BrokerPart]:
-    """A running Tansu broker, empty."""
-    part = BrokerPart(tmp_path / "broker")
-    part.start()
-    try:
-        yield part
-    finally:
-        part.stop()
-
-
-@pytest.fixture
-def role_settings(tmp_path: Path, broker: BrokerPart) -> Settings:
+def role_settings(tmp_path: Path, quick_kafka: dict[str, object]) -> Settings:
     """Quick sessions, a day of learning, only the rules beside the tests, one raw topic."""
     return Settings.model_validate(
         {
             "state_dir": tmp_path / "state",
             "kafka": {
-                "brokers": [broker.brokers],
-                "session_timeout_s": 2,
-                "heartbeat_interval_s": 0.5,
-                "rebalance_timeout_s": 3,
+                **quick_kafka,
                 "topics": {
                     "kubernetes_audit": ["k8s.audit"],
                     "cloudtrail": [],

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from config.settings import Settings
-from daemon.demo.parts.broker import BrokerPart
 
 RULE = Path(__file__).parent / "data" / "stopped-trail.yml"
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[BrokerPart]:
-    """A running Tansu broker, empty."""
-    part = BrokerPart(tmp_path / "broker")
-    part.start()
-    try:
-        yield part
-    finally:
-        part.stop()
-
-
-@pytest.fixture
-def settings(tmp_path: Path, broker: BrokerPart) -> Settings:
+def settings(tmp_path: Path, quick_kafka: dict[str, object]) -> Settings:
     """Quick sessions, counters in a file, small batches, no rules but the test's."""
     return Settings.model_validate(
         {
             "state_dir": tmp_path / "state",
-            "kafka": {
-                "brokers": [broker.brokers],
-                "session_timeout_s": 2,
-                "heartbeat_interval_s": 0.5,
-                "rebalance_timeout_s": 3,
-                "counters": "file",
-            },
+            "kafka": quick_kafka,
             "detection": {"builtin_rules": False, "rules": [RULE], "batch_records": 100},
         }
     )

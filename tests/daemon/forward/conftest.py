@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from config.settings import Settings
-from daemon.demo.parts.broker import BrokerPart
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[BrokerPart]:
-    """A running Tansu broker, empty."""
-    part = BrokerPart(tmp_path / "broker")
-    part.start()
-    try:
-        yield part
-    finally:
-        part.stop()
-
-
-@pytest.fixture
-def settings(tmp_path: Path, broker: BrokerPart) -> Settings:
+def settings(tmp_path: Path, quick_kafka: dict[str, object]) -> Settings:
     """Quick sessions, counters in a file, one file target."""
     return Settings.model_validate(
         {
             "state_dir": tmp_path / "state",
-            "kafka": {
-                "brokers": [broker.brokers],
-                "session_timeout_s": 2,
-                "heartbeat_interval_s": 0.5,
-                "rebalance_timeout_s": 3,
-                "counters": "file",
-            },
+            "kafka": quick_kafka,
         }
     )
