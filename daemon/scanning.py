@@ -16,7 +16,7 @@ from connectors.sources.catalogue import profile
 from connectors.sources.files import read_events
 from connectors.sources.reject import Reject
 from detectors.anomaly.first_seen import MODELS, observe
-from detectors.event import EntityType, Event, Fields, Json, Locator
+from detectors.event import Contact, EntityType, Event, Fields, Json, Locator
 from detectors.finding import Finding
 from detectors.sigma.correlation import advance
 from detectors.sigma.engine import Engine
@@ -77,14 +77,14 @@ class _Scanning:
         self._tally = tally
         self._inspect = Engine(ruleset).inspect
         self._matches: dict[str, list[Match]] = defaultdict(list)
-        self._edges: dict[Edge, Event] = {}
+        self._edges: dict[Edge, tuple[Event, bool]] = {}
         self._places: dict[str, Locator] = {}
 
     def take(self, event: Event) -> Sequence[Located]:
         """Inspect one event; return its own findings."""
         self._tally.events += 1
         for contact in event.profile.contacts(event):
-            self._meet(contact[:3], event)
+            self._meet(contact, event)
         findings, matches, errors = self._inspect(event)
         for match in matches:
             self._matches[match.key()].append(match)
@@ -113,19 +113,23 @@ class _Scanning:
     def baselines(self, learning_s: float) -> Iterator[Located]:
         """Yield what was reached for the first time after the learning period."""
         states: dict[tuple[str, Name], Fields] = {}
-        for edge, event in sorted(self._edges.items(), key=lambda item: (item[1].time, item[0])):
+        for edge, (event, outside) in sorted(self._edges.items(), key=_when):
             model = MODELS.get(edge[0])
             if model is None:
                 continue
             self._places.setdefault(event.event_id, event.locator)
-            step = observe(model, states.get(edge[:2]), _flow(edge, event), learning_s)
+            step = observe(model, states.get(edge[:2]), _flow(edge, event, outside), learning_s)
             states[edge[:2]] = step.state
             yield from (self._located(finding) for finding in step.findings)
 
-    def _meet(self, edge: Edge, event: Event) -> None:
+    def _meet(self, contact: Contact, event: Event) -> None:
+        edge = contact[:3]
         known = self._edges.get(edge)
-        if known is None or event.time < known.time:
-            self._edges[edge] = event
+        if known is None:
+            self._edges[edge] = (event, contact.outside)
+        elif event.time < known[0].time or (contact.outside and not known[1]):
+            first = event if event.time < known[0].time else known[0]
+            self._edges[edge] = (first, contact.outside or known[1])
 
     def _located(self, finding: Finding) -> Located:
         return Located(finding, tuple(self._places[event_id] for event_id in finding.event_ids))
@@ -142,7 +146,11 @@ def in_chunks(matches: Sequence[Match]) -> Iterator[tuple[Sequence[Match], float
         yield matches[start:end], matches[end].time if end < len(matches) else _INFINITY
 
 
-def _flow(edge: Edge, event: Event) -> dict[str, Json]:
+def _when(item: tuple[Edge, tuple[Event, bool]]) -> tuple[float, Edge]:
+    return item[1][0].time, item[0]
+
+
+def _flow(edge: Edge, event: Event, outside: bool) -> dict[str, Json]:
     entities: list[Json] = [
         {"type": e.type, "id": e.id, "role": e.role} for e in event.profile.entities(event)
     ]
@@ -155,4 +163,5 @@ def _flow(edge: Edge, event: Event) -> dict[str, Json]:
         "last_time": event.time,
         "first_event_id": event.event_id,
         "entities": entities,
+        "outside": outside,
     }

@@ -69,12 +69,14 @@ class Contact(NamedTuple):
     """One directed contact seen in an event: who reached what. The unit of flows and baselines.
 
     `model` names the baseline ("mesh_edge", "credential_reader"); `subject` is who, `peer` is what.
+    `outside`: the source itself says that the peer is none of the platform's (an unregistered host).
     """
 
     model: str
     subject: tuple[EntityType, str]
     peer: tuple[EntityType, str]
     bytes_out: int
+    outside: bool = False
 
 
 class LogSource(NamedTuple):

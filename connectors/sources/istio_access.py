@@ -8,7 +8,14 @@ from typing import Any, Final
 
 from connectors.ecs.istio_access import document
 from connectors.ecs.redaction import redact_text
-from connectors.sources.istio_mesh import direction, hostname, peer_host, refused_by_mesh, service_account
+from connectors.sources.istio_mesh import (
+    UNREGISTERED,
+    direction,
+    hostname,
+    peer_host,
+    refused_by_mesh,
+    service_account,
+)
 from connectors.sources.istio_text import looks_like_line, normalise, parse_line
 from connectors.sources.moment import seconds
 from connectors.sources.reject import Reason, Reject
@@ -158,7 +165,9 @@ class IstioAccess:
         if not peer or subject is None:
             return ()
         sent = integer_at(fields, "bytes_received") or 0
-        return (Contact("mesh_edge", subject[:2], ("host", entity("host", peer, "target").id), max(0, sent)),)
+        host = ("host", entity("host", peer, "target").id)
+        outside = text_at(fields, "upstream_cluster") in UNREGISTERED
+        return (Contact("mesh_edge", subject[:2], host, max(0, sent), outside),)
 
     def ecs(self, event: Event) -> dict[str, Any]:
         """Return the ECS document."""

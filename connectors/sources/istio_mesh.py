@@ -42,10 +42,16 @@ def hostname(text: str | None) -> str | None:
 
 
 def peer_host(fields: Mapping[str, Any]) -> str | None:
-    """Return the service name of a registered cluster, else the host that the caller asked for."""
+    """Return the service name of a registered cluster, else the host that the caller asked for.
+
+    A call that left the mesh under the name of a service inside it goes by the address that it really
+    reached: the caller writes the name.
+    """
     cluster = text_at(fields, "upstream_cluster") or ""
     if cluster.startswith("outbound|"):
         return hostname(cluster.rpartition("|")[2])
+    if cluster in UNREGISTERED and ".svc" in (text_at(fields, "authority") or "").lower():
+        return hostname(text_at(fields, "upstream_host"))
     for key in ("authority", "requested_server_name", "upstream_host", "downstream_local_address"):
         host = hostname(text_at(fields, key))
         if host:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import orjson
-from sigma.backends.elasticsearch import LuceneBackend
-from sigma.collection import SigmaCollection
-from sigma.exceptions import SigmaError
+from sigma.cli.convert import convert as sigma_convert
 
 from config.detection import Detection
 from connectors.sources.catalogue import KINDS, profile
@@ -129,17 +128,13 @@ def _events(records: Sequence[Fields]) -> list[Event]:
 @rules.command()
 @click.argument("rule_id")
 @_RULES
-@click.pass_context
-def convert(ctx: click.Context, rule_id: str, folders: tuple[Path, ...]) -> None:
-    """Print the SIEM query (Lucene, for Elasticsearch) of the rule with this id."""
-    for document in [*builtin(), *documents(folders)]:
-        if rule_id not in document.text:
-            continue
-        try:
-            for query in LuceneBackend().convert(SigmaCollection.from_yaml(document.text)):
-                click.echo(str(query))
-        except (SigmaError, NotImplementedError) as error:
-            click.echo(f"{document.path}: {error}", err=True)
-            ctx.exit(1)
-        return
-    raise click.UsageError(f"no rule has the id {rule_id!r}; davylamp rules list shows them")
+@click.option("--target", default="lucene", show_default=True, help="A target of sigma-cli.")
+def convert(rule_id: str, folders: tuple[Path, ...], target: str) -> None:
+    """Print the SIEM query of the rule with this id, as sigma-cli converts it."""
+    document = next((d for d in [*builtin(), *documents(folders)] if rule_id in d.text), None)
+    if document is None:
+        raise click.UsageError(f"no rule has the id {rule_id!r}; davylamp rules list shows them")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / Path(document.path).name
+        file.write_text(document.text, encoding="utf-8")
+        sigma_convert.main(["-t", target, "--without-pipeline", str(file)], standalone_mode=False)

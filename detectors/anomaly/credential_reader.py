@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from detectors.anomaly.model import Name, Novelty
+from detectors.anomaly.model import Novelty
 from detectors.level import Level
 from detectors.wording import listed, plain
 
@@ -24,7 +24,7 @@ class CredentialReader:
     attack: tuple[str, ...] = ("T1555", "T1078")
     labels: Mapping[str, str] = MappingProxyType({"playbook": "leaked-credential"})
 
-    def level(self, peer: Name) -> Level:
+    def level(self, novelty: Novelty) -> Level:
         """Return high."""
         return "high"
 

@@ -57,9 +57,9 @@ def observe(
 
 
 def _finding(model: FirstSeenModel, flow: Flow, peers: Mapping[str, Json], first: float) -> Finding:
-    level = model.level(flow.peer)
     names = sorted(cast(Name, tuple(key.split(":", 1))) for key in peers)
-    sentence = model.explain(Novelty(flow.subject, flow.peer, names, flow.first_time - first))
+    novelty = Novelty(flow.subject, flow.peer, names, flow.first_time - first, flow.outside)
+    level = model.level(novelty)
     subject, peer = Entity(*flow.subject, "actor"), Entity(*flow.peer, "target")
     entities = dict.fromkeys((subject, peer, *flow.entities))
     return Finding(
@@ -77,7 +77,7 @@ def _finding(model: FirstSeenModel, flow: Flow, peers: Mapping[str, Json], first
         count=1,
         entities=tuple(entities)[:MAX_ENTITIES],
         attack=model.attack,
-        explain=plain(sentence, MAX_SENTENCE),
+        explain=plain(model.explain(novelty), MAX_SENTENCE),
         finding_id=finding_id(model.rule_id, model.version, [flow.first_event_id]),
         labels=model.labels,
     )

@@ -16,7 +16,10 @@ class FlowFormatError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One flow. Times are event times in seconds (UTC); `first_event_id` is the event at `first_time`."""
+    """One flow. Times are event times in seconds (UTC); `first_event_id` is the event at `first_time`.
+
+    `outside`: the source says that the peer is none of the platform's.
+    """
 
     model: str
     subject: tuple[EntityType, str]
@@ -25,6 +28,7 @@ class Flow:
     last_time: float
     first_event_id: str
     entities: tuple[Entity, ...]
+    outside: bool
 
     @classmethod
     def from_json(cls, record: Mapping[str, Json]) -> Flow:
@@ -40,6 +44,7 @@ class Flow:
                 last_time=float(cast(float, record["last_time"])),
                 first_event_id=str(record["first_event_id"]),
                 entities=entities_from(cast("list[dict[str, Json]]", record["entities"])),
+                outside=record.get("outside") is True,
             )
         except FlowFormatError:
             raise

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from detectors.anomaly.model import Name, Novelty
+from detectors.anomaly.model import Novelty
 from detectors.level import Level
 from detectors.wording import listed, plain
 
@@ -14,11 +14,7 @@ RULE_ID: Final = "davylamp-first-seen-mesh-edge"
 
 
 class MeshEdge:
-    """High for a host outside the mesh, medium for a service inside.
-
-    Inside means a cluster-internal service name (``NAME.NAMESPACE.svc[.DOMAIN]``); an address or any
-    other name is outside.
-    """
+    """High for a host that the mesh does not know (it left by PassthroughCluster), else medium."""
 
     name: str = "mesh_edge"
     rule_id: str = RULE_ID
@@ -28,10 +24,9 @@ class MeshEdge:
     attack: tuple[str, ...] = ("T1041", "T1071")
     labels: Mapping[str, str] = MappingProxyType({"playbook": "mesh-downgrade"})
 
-    def level(self, peer: Name) -> Level:
-        """Return medium for a service of the mesh, else high."""
-        labels = peer[1].casefold().rstrip(".").split(".")
-        return "medium" if len(labels) >= 3 and labels[2] == "svc" else "high"
+    def level(self, novelty: Novelty) -> Level:
+        """Return high for an unregistered host, medium for a registered one."""
+        return "high" if novelty.outside else "medium"
 
     def explain(self, novelty: Novelty) -> str:
         """Return for example: workload a/b reached host x for the first time; in 8.0 days ... ."""
@@ -39,6 +34,7 @@ class MeshEdge:
         many = len(novelty.known)
         return (
             f"{novelty.subject[0]} {plain(novelty.subject[1])} reached {novelty.peer[0]} "
-            f"{plain(novelty.peer[1])} for the first time; in {novelty.days:.1f} days it had reached "
+            f"{plain(novelty.peer[1])}{', unknown to the mesh,' if novelty.outside else ''} "
+            f"for the first time; in {novelty.days:.1f} days it had reached "
             f"{many} host{'' if many == 1 else 's'}{': ' if many else ''}{hosts}"
         )

@@ -15,13 +15,15 @@ Name: TypeAlias = tuple[str, str]
 class Novelty:
     """A peer that its subject never had: what was observed, and what was expected from the baseline.
 
-    `known` are the peers of the baseline, sorted; `baseline_s` its age in seconds of event time.
+    `known` are the peers of the baseline, sorted; `baseline_s` its age in seconds of event time;
+    `outside` what the source says of the peer: none of the platform's.
     """
 
     subject: Name
     peer: Name
     known: Sequence[Name]
     baseline_s: float
+    outside: bool = False
 
     @property
     def days(self) -> float:
@@ -40,7 +42,7 @@ class FirstSeenModel(Protocol):
     attack: tuple[str, ...]
     labels: Mapping[str, str]
 
-    def level(self, peer: Name) -> Level:
+    def level(self, novelty: Novelty) -> Level:
         """Return how grave a new peer is."""
         ...
 

@@ -72,6 +72,7 @@ class Flow:
             "last_time": self.last_time,
             "first_event_id": self.first_event_id,
             "entities": list(self.entities),
+            "outside": contact.outside,
         }
 
 
@@ -131,5 +132,7 @@ class PartitionBlocks:
 def _grow(flow: Flow, event: Event, contact: Contact) -> None:
     flow.count += 1
     flow.bytes_out += contact.bytes_out
+    if contact.outside and not flow.contact.outside:
+        flow.contact = flow.contact._replace(outside=True)
     flow.first_time = min(flow.first_time, event.time)
     flow.last_time = max(flow.last_time, event.time)

@@ -76,18 +76,25 @@ def test_hostile_lines_end_quickly():
 
 
 @pytest.mark.parametrize(
-    ("case", "peer", "sent"),
+    ("case", "peer", "sent", "outside"),
     [
-        ("outbound", "billing.terraminer.svc.cluster.local", 0),
-        ("passthrough", "wz0k76z6p391.example", 0),
-        ("passthrough_tcp", "10.244.3.99", 24),
+        ("outbound", "billing.terraminer.svc.cluster.local", 0, False),
+        ("passthrough", "wz0k76z6p391.example", 0, True),
+        ("passthrough_tcp", "10.244.3.99", 24, True),
     ],
 )
-def test_contacts_of_the_client_side(event, case, peer, sent):
+def test_contacts_of_the_client_side(event, case, peer, sent, outside):
     found = event("istio_access", case)
     (contact,) = found.profile.contacts(found)
     subject = f"{found.fields['namespace']}/{found.fields['workload']}"
-    assert contact == Contact("mesh_edge", ("workload", subject), ("host", peer), sent)
+    assert contact == Contact("mesh_edge", ("workload", subject), ("host", peer), sent, outside)
+
+
+def test_a_forged_name_does_not_hide_where_a_call_outside_went(event):
+    found = event("istio_access", "passthrough")
+    found.fields |= {"authority": "billing.terraminer.svc.cluster.local", "upstream_host": "198.51.100.9:443"}
+    (contact,) = found.profile.contacts(found)
+    assert contact.peer == ("host", "198.51.100.9")
 
 
 @pytest.mark.parametrize("case", ["inbound", "denied", "tcp_denied", "block_all", "blackhole"])
