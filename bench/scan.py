@@ -8,7 +8,6 @@ one process with the shipped rules. The figures are a measurement, never a test.
 from __future__ import annotations
 
 import argparse
-import gc
 import gzip
 import json
 import statistics
@@ -22,6 +21,7 @@ import orjson
 
 from config.detection import Detection
 from connectors.sources.catalogue import KINDS
+from daemon.garbage import settle
 from daemon.ruleset import ruleset
 from daemon.scanning import Tally, scan
 from detectors.finding import rfc3339
@@ -91,7 +91,7 @@ def decode(path: Path) -> int:
 def measure(path: Path, kind: str, rounds: int) -> dict[str, object]:
     """Measure both in turns; return rates, the ratio's median and spread, and what the scan found."""
     rules = ruleset(Detection())
-    gc.set_threshold(50_000, 20, 50)
+    settle()
     decoding: list[float] = []
     scanning: list[float] = []
     findings, tally = 0, Tally()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import gc
 import os
 import signal
 import time
@@ -18,6 +17,7 @@ from config.errors import ConfigurationError
 from config.scope import scoped
 from config.settings import Role, Settings
 from daemon import logs
+from daemon.garbage import settle
 from daemon.health_server import server
 from daemon.runtime import Health, Runtime
 from daemon.wiring import role_function
@@ -30,7 +30,7 @@ def run_role(role: Role, settings: Settings, *, parent: int | None = None) -> in
     if parent is not None:
         end_with_parent(parent)
     logs.configure(settings.operation.log_level, role)
-    gc.set_threshold(50_000, 20, 50)
+    settle()
     return uvloop.run(_serve(role, scoped(settings, role)))
 
 

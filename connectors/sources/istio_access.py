@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from connectors.sources.moment import seconds
 from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import NOWHERE
 from connectors.sources.untrusted import address, clean, distinct, entity, integer_at, text_at
-from detectors.event import Alias, Contact, Entity, Event, Json, Locator, LogSource, Outcome
+from detectors.event import Alias, Contact, Entity, EntityType, Event, Json, Locator, LogSource, Outcome
 from detectors.identifier import digest16, source_id
 
 _FAILURE_FLAGS: Final = frozenset(
@@ -156,6 +157,12 @@ class IstioAccess:
     def contacts(self, event: Event) -> Sequence[Contact]:
         """Return the edge of a client-side line that was not refused; bytes_out is what the caller sent."""
         fields = event.fields
+        cluster = fields.get("upstream_cluster")
+        if isinstance(cluster, str):
+            if cluster.startswith("inbound|"):
+                return ()
+            if cluster.startswith("outbound|") and _reached(fields):
+                return _registered(event, cluster)
         if direction(fields) != "outbound":
             return ()
         if not _reached(fields) and self.outcome(event) == "failure":
@@ -172,6 +179,36 @@ class IstioAccess:
     def ecs(self, event: Event) -> dict[str, Any]:
         """Return the ECS document."""
         return document(event)
+
+
+def _registered(event: Event, cluster: str) -> Sequence[Contact]:
+    """The usual line, a call to a service of the mesh that answered: its names repeat, so they are kept."""
+    fields, origin = event.fields, event.origin
+    place: Mapping[str, Any] = origin if "workload" in origin and "namespace" in origin else fields
+    namespace, workload = place.get("namespace"), place.get("workload")
+    if type(namespace) is str and type(workload) is str and namespace and workload:
+        subject = _workload_name(namespace, workload)
+    else:
+        own = _subject(event)
+        if own is None:
+            return ()
+        subject = own[:2]
+    peer = _cluster_host(cluster)
+    sent = fields.get("bytes_received")
+    if type(sent) is not int:
+        sent = integer_at(fields, "bytes_received") or 0
+    return (Contact("mesh_edge", subject, peer, max(0, sent)),) if peer else ()
+
+
+@lru_cache(maxsize=4096)
+def _workload_name(namespace: str, workload: str) -> tuple[EntityType, str]:
+    return entity("workload", f"{namespace}/{workload}", "actor")[:2]
+
+
+@lru_cache(maxsize=4096)
+def _cluster_host(cluster: str) -> tuple[EntityType, str] | None:
+    host = hostname(cluster.rpartition("|")[2])
+    return entity("host", host, "target")[:2] if host else None
 
 
 def _reached(fields: Mapping[str, Any]) -> bool:

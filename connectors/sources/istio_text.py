@@ -69,7 +69,7 @@ def normalise(record: dict[str, Any]) -> None:
         record.update(dict.fromkeys([name for name, value in record.items() if value == "-"]))
     for key in INTEGERS:
         value = record.get(key)
-        if isinstance(value, str):
+        if type(value) is str:
             record[key] = int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
 
 

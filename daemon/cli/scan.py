@@ -15,6 +15,7 @@ from rich.text import Text
 from config.detection import Detection
 from connectors.sources.catalogue import KINDS
 from daemon.cli.main import NOT_DONE
+from daemon.garbage import settle
 from daemon.ruleset import ruleset
 from daemon.scanning import Located, Tally
 from daemon.scanning import scan as scan_files
@@ -47,6 +48,7 @@ def scan(
     rules = ruleset(Detection(builtin_rules=not no_builtin, rules=folders))
     for refusal in rules.refusals:
         click.echo(str(refusal), err=True)
+    settle()
     tally, worst = Tally(), -1
     try:
         read = _read(files, tally)

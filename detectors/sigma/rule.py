@@ -78,14 +78,15 @@ class CorrelationRule:
 def routes(logsource: LogSource, profile: SourceProfile) -> bool:
     """Return whether a rule's log source means events of `profile`.
 
-    Every key that the rule gives must agree with one of the profile's log sources; keys left out on
-    either side match anything (Sigma appendix, log sources).
+    Every key that the rule gives must agree with one of the profile's log sources; keys that the rule
+    leaves out match anything (Sigma appendix, log sources). A key that the profile leaves out agrees with
+    no rule that gives it: a rule for `product: aws` is none for `category: webserver`.
     """
     return any(_agrees(logsource, offered) for offered in profile.logsources)
 
 
 def _agrees(wanted: LogSource, offered: LogSource) -> bool:
     return all(
-        want is None or have is None or want.casefold() == have.casefold()
+        want is None or (have is not None and want.casefold() == have.casefold())
         for want, have in zip(wanted, offered, strict=True)
     )

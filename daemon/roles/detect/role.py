@@ -15,6 +15,7 @@ from connectors.kafka.conservation import detect_violations
 from connectors.kafka.metrics import ConservationCollector, Standing, by_source, losses
 from connectors.kafka.producer import ConfirmedProducer
 from connectors.sources import catalogue
+from daemon.garbage import settle
 from daemon.roles.detect.application import application
 from daemon.roles.detect.blocks import block_start
 from daemon.roles.detect.heartbeat import Heartbeat
@@ -76,6 +77,7 @@ class _Detect:
             reread=block_start,
             stop_timeout_s=settings.operation.stop_timeout_s * 0.4,
         )
+        settle()
         self._heartbeat = Heartbeat(runtime.worker, self._kinds, self.consumer, self.stage, self._producer)
         runtime.registry.register(ConservationCollector("detect", lambda: {"": self.standings()}))
         runtime.status = self.status

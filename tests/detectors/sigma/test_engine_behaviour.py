@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigma.types import SigmaNull, SigmaNumber, SigmaString
 
+from connectors.sources.catalogue import SOURCES
 from detectors.event import Event, Fields, LogSource
 from detectors.finding import finding_id
 from detectors.rules import builtin
@@ -110,7 +112,7 @@ def test_log_source_keys_must_agree(make_event: Make) -> None:
     profile = make_event({}).profile
     assert routes(LogSource("TEST", None, None), profile)
     assert routes(LogSource(None, "plain", None), profile)
-    assert routes(LogSource("test", "plain", "anything"), profile)
+    assert not routes(LogSource("test", "plain", "anything"), profile)
     assert not routes(LogSource("test", "other", None), profile)
     assert not routes(LogSource("aws", "plain", None), profile)
 
@@ -226,3 +228,19 @@ SHIPPED = [compile_predicate(rule.condition, {}) for rule in RuleSet.load(builti
 @given(st.dictionaries(st.sampled_from(["eventName", "verb", "objectRef", "request", "type", "error"]), JSON))
 def test_shipped_rules_survive_any_record(fields: Any) -> None:
     assert all(holds(fields) in (True, False) for holds in SHIPPED)
+
+
+@pytest.mark.parametrize(
+    ("logsource", "kinds"),
+    [
+        (LogSource("aws", "cloudtrail", None), {"cloudtrail"}),
+        (LogSource("kubernetes", "audit", "application"), {"kubernetes_audit"}),
+        (LogSource("kubernetes", None, None), {"kubernetes_audit"}),
+        (LogSource(None, "audit", None), {"kubernetes_audit", "vault_audit"}),
+        (LogSource(None, None, "webserver"), {"istio_access"}),
+        (LogSource("apache", None, "webserver"), set()),
+        (LogSource("windows", "security", None), set()),
+    ],
+)
+def test_a_rule_goes_to_the_sources_that_its_log_source_means(logsource: LogSource, kinds: set[str]) -> None:
+    assert {kind for kind, source in SOURCES.items() if routes(logsource, source)} == kinds
