@@ -1,1 +1,1 @@
-"""."""
+"""The running thing: roles, command line, pages, health, and the wiring where everything meets."""

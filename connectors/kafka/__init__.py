@@ -1,1 +1,1 @@
-"""."""
+"""Kafka: whole batches in, confirmed messages out, counters that are written with the offset they cover."""

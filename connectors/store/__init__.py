@@ -1,1 +1,1 @@
-"""."""
+"""The database of record: incidents, plans, approvals, proofs, audit, outbox, in SQL."""

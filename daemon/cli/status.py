@@ -48,7 +48,10 @@ def _show(report: Mapping[str, Any]) -> None:
     console.print(counts)
     for text in report["violations"]:
         console.print(f"broken: {text}", markup=False)
-    if not report["violations"]:
+    away = [role for role, answer in report["roles"].items() if "away" in answer]
+    if away:
+        console.print(f"not known of {', '.join(away)}: no answer")
+    elif not report["violations"]:
         console.print("every record and event is accounted for")
 
 

@@ -11,7 +11,7 @@ from daemon.demo.daemon_child import DaemonChild
 from daemon.demo.error import SceneError
 from daemon.demo.offsets import until
 
-_FORWARDED_S: Final = 30.0
+_FORWARDED_S: Final = 60.0
 _IN_FLIGHT: Final = "items:in_flight"
 
 

@@ -15,7 +15,7 @@ from config.settings import ROLES, Role, Settings
 from daemon.demo.error import PartFailedError, SceneError
 from daemon.demo.parts.child import Child
 
-_READY_S: Final = 45.0
+_READY_S: Final = 120.0
 _POLL_S: Final = 0.1
 
 

@@ -34,10 +34,10 @@ from daemon.demo.vault_scene import ENTERED
 from daemon.demo.watcher import Watcher, proof_of_rotation
 from daemon.demo.watching import ANALYTICS_KEY, CUSTOMERS_KEY
 
-_READ_ALL_S: Final = 60.0
-_DRILL_S: Final = 45.0
+_READ_ALL_S: Final = 120.0
+_DRILL_S: Final = 90.0
 _PROOF_S: Final = 60.0
-_FOUND_S: Final = 20.0
+_FOUND_S: Final = 60.0
 _STAY_POLL_S: Final = 1.0
 _LINK_S: Final = 10.0
 _TRICKLE_S: Final = 30.0

@@ -20,7 +20,7 @@ from daemon.demo.watching import Seen, look
 
 CORRELATE_GROUP: Final = "davylamp-correlate"
 RESPOND_GROUP: Final = "davylamp-respond"
-_CAUGHT_UP_S: Final = 60.0
+_CAUGHT_UP_S: Final = 120.0
 _SESSIONS_OVER_S: Final = 2.5
 _SETTLE_S: Final = 4.0
 _LOOK_S: Final = 0.3
