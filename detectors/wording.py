@@ -16,7 +16,9 @@ def plain(text: str, limit: int = MAX_NAME) -> str:
 
     Attackers write names: bidirectional marks and line breaks must not reorder or forge a sentence.
     """
-    shown = "".join(char if char.isprintable() else "?" for char in text[: limit + 1])
+    shown = text[: limit + 1]
+    if not shown.isprintable():
+        shown = "".join(char if char.isprintable() else "?" for char in shown)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 

@@ -65,6 +65,8 @@ def parse_line(line: bytes) -> dict[str, Any]:
 
 def normalise(record: dict[str, Any]) -> None:
     """Make a JSON-encoded line equal to what its TEXT twin would give: "-" is None, numbers are ints."""
+    if record.get("response_flags") == "-":
+        record["response_flags"] = None
     if "-" in record.values():
         record.update(dict.fromkeys([name for name, value in record.items() if value == "-"]))
     for key in INTEGERS:

@@ -110,11 +110,13 @@ class VaultAudit:
     def contacts(self, event: Event) -> Sequence[Contact]:
         """Return who read which database credential, once an answered read."""
         fields = event.fields
-        owned = credential(fields)
-        who = text_at(fields, "auth", "entity_id")
-        if not owned or not who or fields["type"] != "response" or self.outcome(event) == "failure":
+        request = fields.get("request")
+        if fields.get("type") != "response" or not isinstance(request, dict):
             return ()
-        if text_at(fields, "request", "operation") != "read":
+        if request.get("operation") != "read" or self.outcome(event) == "failure":
+            return ()
+        owned, who = credential(fields), text_at(fields, "auth", "entity_id")
+        if not owned or not who:
             return ()
         peer = entity("credential", owned, "target")
         return (Contact("credential_reader", entity("vault_entity", who, "actor")[:2], peer[:2], 0),)
@@ -130,6 +132,8 @@ def credential(fields: Mapping[str, Any]) -> str | None:
     The engine is `database` unless the entry names another; a vault namespace stands before the mount.
     """
     path = text_at(fields, "request", "path") or ""
+    if "creds/" not in path:
+        return None
     mount = (text_at(fields, "request", "mount_point") or "").strip("/")
     engine = text_at(fields, "request", "mount_type") or "database"
     if mount and path.startswith(mount + "/"):

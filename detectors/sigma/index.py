@@ -32,8 +32,12 @@ class Candidate:
 
 
 class Table(NamedTuple):
-    """Rules by the text of one field: the whole text, or its first `width` characters."""
+    """Rules by the text of one field: the whole text, or its first `width` characters.
 
+    `name` is the field when it is one at the top, which is read without a call.
+    """
+
+    name: str | None
     read: Lookup
     width: int | None
     rules: Mapping[str, tuple[Candidate, ...]]
@@ -70,8 +74,8 @@ class Index:
     def candidates(self, fields: Fields) -> Sequence[Candidate]:
         """Return the rules to try on a record, each once."""
         out: tuple[Candidate, ...] = ()
-        for read, width, rules in self._tables:
-            found = read(fields)
+        for name, read, width, rules in self._tables:
+            found = fields.get(name) if name is not None else read(fields)
             if isinstance(found, str):
                 hits = rules.get(found.casefold()[:width])
             elif found is MISSING or found is None:
@@ -102,7 +106,7 @@ def _table(path: str, how: How, pairs: Sequence[tuple[str, Candidate]]) -> Table
         known = rules.get(value[:width], ())
         if candidate not in known:
             rules[value[:width]] = (*known, candidate)
-    return Table(lookup(path), width, rules)
+    return Table(None if "." in path else path, lookup(path), width, rules)
 
 
 def _feed(correlation: CorrelationRule, rule: Rule, aliases: Mapping[str, str]) -> Feed:
