@@ -10,7 +10,9 @@ from typing import Any, cast
 
 import faust
 import structlog
+from faust import streams
 
+from config.errors import ConfigurationError, Problem
 from config.settings import Settings
 from connectors.kafka.topics import FINDINGS, FLOWS, MATCHES
 from daemon.roles.correlate import application, broker
@@ -42,8 +44,10 @@ async def run(
 ) -> None:
     """Correlate until `runtime.stop` is set. A failed batch calls `exit_process(70)`, which must not return.
 
-    `publisher` replaces `davylamp.findings`. Raises StoppedWorkingError when Faust ends by itself.
+    `publisher` replaces `davylamp.findings`. Raises StoppedWorkingError when Faust ends by itself, and
+    ConfigurationError on a Faust that would acknowledge what it skips.
     """
+    _check_faust()
     if not await broker.topics_made(settings, runtime.health, runtime.stop):
         return
     correlate = _Correlate(settings, runtime, exit_process, publisher)
@@ -51,6 +55,14 @@ async def run(
         await correlate.work()
     finally:
         await correlate.app.stop()
+
+
+def _check_faust() -> None:
+    """Raise ConfigurationError without compiled streams: the pure ones acknowledge what they skip."""
+    if getattr(streams, "_CStreamIterator", None) is None:
+        found = "has no compiled streams here (no wheel for this platform, or NO_CYTHON is set)"
+        way_out = "install its wheel: the pure Python streams acknowledge records that were not evaluated"
+        raise ConfigurationError([Problem("faust-streaming", "", f"{found}; {way_out}")])
 
 
 class _Correlate:

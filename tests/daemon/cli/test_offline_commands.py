@@ -103,3 +103,21 @@ def test_status_without_a_daemon_says_that_nothing_is_known(tmp_path: Path) -> N
     done = davylamp("status", "--config", config)
     assert done.returncode == 1
     assert "not known of detect" in done.stdout and "accounted for" not in done.stdout
+
+
+def test_run_refuses_an_incomplete_configuration_as_a_whole(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    ports = dict.fromkeys(("detect", "correlate", "respond", "forward", "web"), 0)
+    config.write_bytes(
+        orjson.dumps(
+            {
+                "kafka": {"brokers": ["127.0.0.1:1"]},
+                "operation": {"health_ports": ports},
+                "state_dir": str(tmp_path),
+                "web": {"port": 0},
+            }
+        )
+    )
+    done = davylamp("run", "--config", config)
+    assert done.returncode == 2
+    assert "response.database_url" in done.stderr
