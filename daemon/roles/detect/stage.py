@@ -27,6 +27,7 @@ from daemon.roles.detect.repeated import RepeatedIds
 from detectors import alias
 from detectors.alias import RecentAliases
 from detectors.event import Event
+from detectors.reused_id import ReusedIds
 from detectors.sigma.engine import Inspection
 
 FUTURE_S: Final = 300.0
@@ -67,6 +68,7 @@ class DetectStage:
     seen: dict[TopicPartition, Seen] = field(default_factory=dict[TopicPartition, Seen])
     evaluation_errors: dict[str, int] = field(default_factory=dict[str, int])
     recent: RecentAliases = field(default_factory=lambda: RecentAliases(ALIAS_MEMORY))
+    reused: ReusedIds = field(default_factory=ReusedIds)
     _unfinished: bool = False
     _blocks: dict[TopicPartition, PartitionBlocks] = field(
         default_factory=dict[TopicPartition, PartitionBlocks]
@@ -207,6 +209,9 @@ class _Tally:
             stage.fault(failed.rule_id)
             self._count("rules:failed", 1)
         try:
+            reused = None if repeated else stage.reused.finding(event)
+            if reused is not None:
+                self.out.append(finding_message(reused))
             self.out.extend(finding_message(finding) for finding in alias.findings(event, stage.recent))
         except _PROFILE_FAULTS as error:
             self._fault(f"{self.source.kind}.aliases_in", error)
