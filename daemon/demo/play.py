@@ -208,7 +208,8 @@ class Play:
         await until(lambda: self._read_all(pipe), _FOUND_S)
         await until(lambda: respond_is_at_end(scene.settings, self._database), _FOUND_S)
         await watcher.once()
-        counted = await conservation(scene.daemon, pipe.sent)
+        async with shipper.held():
+            counted = await conservation(scene.daemon, pipe.sent)
         again = await asyncio.to_thread(watcher.thief.try_again)
         await until(self._paged, _FOUND_S)
         board.fact(f"the pager rang {self._scene.pager.rings} times")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -42,3 +43,17 @@ async def test_an_empty_file_ships_nothing(tmp_path: Path) -> None:
     shipper = AuditShipper(file, cast(Pipe, sink))
     await shipper.ship()
     assert sink.values == []
+
+
+async def test_while_it_is_held_nothing_is_shipped_and_afterwards_everything(tmp_path: Path) -> None:
+    file, sink = tmp_path / "audit", Sink()
+    file.touch()
+    shipper = AuditShipper(file, cast(Pipe, sink))
+    running = asyncio.create_task(shipper.run())
+    async with shipper.held():
+        file.write_bytes(b"one\n")
+        await asyncio.sleep(0.2)
+        assert sink.values == []
+    await asyncio.sleep(0.2)
+    running.cancel()
+    assert sink.values == [b"one"]
