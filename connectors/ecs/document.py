@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import orjson
@@ -21,7 +22,7 @@ class Ecs:
 
     def __init__(self, time: float, kind: str, dataset: str, module: str, ident: str) -> None:
         self._root: dict[str, Any] = {
-            "@timestamp": rfc3339(time),
+            "@timestamp": _moment(time),
             "ecs": {"version": ECS_VERSION},
             "event": {"kind": kind, "id": ident, "module": module, "dataset": dataset},
         }
@@ -29,15 +30,24 @@ class Ecs:
 
     def put(self, path: str, value: Any, limit: int = KEYWORD_LIMIT) -> None:
         """Set the field at `path`; None, "" and empty containers are left out, texts cut to `limit`."""
-        if value is None or value == "" or value == [] or value == {}:
+        if value is None or value == "":
             return
-        if isinstance(value, str) and len(value) > limit:
+        if isinstance(value, str):
             value = value[:limit]
+        elif value == [] or value == {}:
+            return
         at = self._root
-        *parents, leaf = path.split(".")
+        parents, leaf = _split(path)
         for key in parents:
             at = at.setdefault(key, {})
         at[leaf] = value
+
+    def objects(self, parts: Mapping[str, dict[str, Any]]) -> None:
+        """Add the fields of each non-empty object to the object of that name at the root."""
+        root = self._root
+        for key, part in parts.items():
+            if part:
+                root.setdefault(key, {}).update(part)
 
     def put_all(self, fields: Iterable[tuple[str, Any]]) -> None:
         """Set several fields."""
@@ -74,25 +84,53 @@ class Ecs:
 
     def original(self, record: Any) -> None:
         """Set event.original to the JSON text of a redacted `record` if that is at most 32 KiB."""
-        text = orjson.dumps(record)
+        self.original_text(orjson.dumps(record))
+
+    def original_text(self, text: bytes) -> None:
+        """Set event.original to the JSON `text` of a redacted record if that is at most 32 KiB."""
         if len(text) <= ORIGINAL_LIMIT:
             self._root["event"]["original"] = text.decode()
         else:
             self.put("labels.original", "left out, over 32 KiB")
 
 
-def of_event(event: Event, record: Any, dataset: str, module: str) -> Ecs:
+def texts(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the non-empty texts of `fields`, cut to 1,024 characters; anything else is left out."""
+    return {key: value[:KEYWORD_LIMIT] for key, value in fields.items() if value.__class__ is str and value}
+
+
+def of_event(event: Event, record: Any, dataset: str, module: str, text: bytes | None = None) -> Ecs:
     """Return the document of an event so far: time, id, outcome, origin, original (at most 32 KiB).
 
     `record` is the event's redacted record; everything else in the document is taken from it too.
+    `text` is its JSON text where that is known already.
     """
     ecs = Ecs(event.time, "event", dataset, module, event.event_id)
     ecs.put("event.outcome", event.profile.outcome(event))
-    ecs.original(record)
-    for key, path in _ORIGIN:
-        ecs.put(path, event.origin.get(key))
-    ecs.put_all((("observer.vendor", "Davylamp"), ("observer.product", "davylamp")))
+    ecs.original_text(orjson.dumps(record) if text is None else text)
+    if event.origin:
+        for key, path in _ORIGIN:
+            ecs.put(path, event.origin.get(key))
+    ecs.put("observer", {"vendor": "Davylamp", "product": "davylamp"})
     return ecs
+
+
+@cache
+def _split(path: str) -> tuple[tuple[str, ...], str]:
+    """The keys above a path's last key, and the last; paths are written in code, so they are few."""
+    *parents, leaf = path.split(".")
+    return tuple(parents), leaf
+
+
+def _moment(time: float) -> str:
+    """`rfc3339(time)`; the minute is made once."""
+    minute, rest = divmod(round(time * 1000), 60_000)
+    return f"{_minute(minute)}{rest // 1000:02d}.{rest % 1000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _minute(minute: int) -> str:
+    return rfc3339(minute * 60.0)[:17]
 
 
 _ORIGIN: Final = (

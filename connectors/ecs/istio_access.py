@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.ecs.document import of_event
-from connectors.ecs.redaction import redact
+from connectors.ecs.shown import shown
 from connectors.sources.istio_mesh import direction, hostname, service_account
 from connectors.sources.untrusted import integer_at, text_at
 from detectors.event import Event
@@ -13,8 +13,8 @@ from detectors.event import Event
 
 def document(event: Event) -> dict[str, Any]:
     """Return the ECS document of an access log line."""
-    fields: dict[str, Any] = redact(event.fields)
-    ecs = of_event(event, fields, "istio.access_logs", "istio")
+    fields, text = shown(event.fields)
+    ecs = of_event(event, fields, "istio.access_logs", "istio", text)
     method, path = text_at(fields, "method"), text_at(fields, "path")
     code = integer_at(fields, "response_code")
     duration = integer_at(fields, "duration")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.ecs.document import Ecs, of_event
-from connectors.ecs.redaction import mask, redact
+from connectors.ecs.redaction import mask
+from connectors.ecs.shown import shown
 from connectors.sources.untrusted import integer_at, list_at, object_at, text_at
 from detectors.event import Event
 
@@ -35,9 +36,9 @@ _WITH_SECRETS: Final = frozenset({"secrets", "configmaps"})
 
 def document(event: Event) -> dict[str, Any]:
     """Return the ECS document of an audit event."""
-    fields: dict[str, Any] = redact(_shown(event.fields))
+    fields, text = shown(_shown(event.fields))
     target = object_at(fields, "objectRef")
-    ecs = of_event(event, fields, "kubernetes.audit_logs", "kubernetes")
+    ecs = of_event(event, fields, "kubernetes.audit_logs", "kubernetes", text)
     user = text_at(fields, "user", "username")
     effective = text_at(fields, "impersonatedUser", "username")
     addresses = [text for text in list_at(fields, "sourceIPs") if isinstance(text, str)]

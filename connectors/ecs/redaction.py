@@ -88,7 +88,7 @@ def redact(value: Any) -> Any:
         return redact_text(value)
     if isinstance(value, dict):
         named = value.get("name")
-        if isinstance(named, str) and _is_secret(named) and isinstance(value.get("value"), str):
+        if isinstance(named, str) and is_secret_key(named) and isinstance(value.get("value"), str):
             value = {**value, "value": MASK}
         return {key: _redact_at(key, item) for key, item in value.items()}
     if isinstance(value, list):
@@ -109,13 +109,14 @@ def mask(value: Any) -> Any:
 
 def _redact_at(key: str, value: Any) -> Any:
     """A secret-named text or list is masked; an object below such a name is read further (volumes)."""
-    if not _is_secret(key):
+    if not is_secret_key(key):
         return redact(value)
     if isinstance(value, dict) and key.lower() not in _WHOLE_OBJECTS:
         return redact(value)
     return mask(value)
 
 
-def _is_secret(key: str) -> bool:
+def is_secret_key(key: str) -> bool:
+    """Return whether a text under `key` is a secret by the key's name."""
     lower = key.lower()
     return lower in _SECRET_KEYS or lower.endswith(_SECRET_ENDINGS)

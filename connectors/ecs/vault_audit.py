@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.ecs.document import of_event
-from connectors.ecs.redaction import MASK, redact
+from connectors.ecs.redaction import MASK
+from connectors.ecs.shown import shown
 from connectors.sources.untrusted import integer_at, list_at, object_at, text_at
 from detectors.event import Event
 
@@ -26,8 +27,8 @@ _HARMLESS: Final = frozenset(
 
 def document(event: Event) -> dict[str, Any]:
     """Return the ECS document of an audit entry."""
-    fields: dict[str, Any] = redact(_hidden(event.fields))
-    ecs = of_event(event, fields, "hashicorp_vault.audit", "hashicorp_vault")
+    fields, text = shown(_hidden(event.fields))
+    ecs = of_event(event, fields, "hashicorp_vault.audit", "hashicorp_vault", text)
     name = text_at(fields, "auth", "display_name")
     path = text_at(fields, "request", "path") or ""
     port = integer_at(fields, "request", "remote_port")
