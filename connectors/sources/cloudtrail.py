@@ -50,6 +50,8 @@ class CloudTrail:
             raise Reject(Reason.WRONG_TYPE, "a record is an object")
         if not isinstance(value.get("eventName"), str) or not isinstance(value.get("eventSource"), str):
             raise Reject(Reason.WRONG_TYPE, "eventName and eventSource are texts")
+        if value["eventSource"] == "aws:s3":
+            raise Reject(Reason.POINTER, "an S3 notification, holds no event")
         return Event(self, seconds(value.get("eventTime"), "eventTime"), value, locator, origin)
 
     def event_id(self, event: Event) -> str:

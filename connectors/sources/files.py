@@ -13,6 +13,7 @@ import orjson
 
 from connectors.sources.decoding import shallow
 from connectors.sources.envelope import unpack
+from connectors.sources.envelope_log_shipper import LIFTS
 from connectors.sources.gunzip import MAGIC
 from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import Source
@@ -63,6 +64,8 @@ def _read(stream: BinaryIO | io.BufferedReader, name: str, source: Source) -> It
                     found = parse(line, Locator(name, 0, number, 0))
                 elif len(line) <= LINE_LIMIT and shallow(line):
                     found = parse(loads(line), Locator(name, 0, number, 0))
+                    if LIFTS in found.fields:
+                        found = None
                 else:
                     found = None
             except (orjson.JSONDecodeError, Reject):

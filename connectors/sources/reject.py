@@ -17,6 +17,8 @@ class Reason(Enum):
     TOO_LARGE = "too_large", "The record or the line is over the size limit (32 MiB)."
     BOMB = "bomb", "The record unpacks to more bytes than the limit (32 MiB)."
     BAD_GZIP = "bad_gzip", "The record starts as gzip and does not decompress."
+    BAD_BASE64 = "bad_base64", "A text that must be base64 (an envelope's `data`) is not."
+    PARTIAL = "partial", "A container runtime's partial line (`P`) whose end is not in the record."
     TRUNCATED = "truncated", "The record was cut on its way: an unfinished object or a `[Truncated...]` mark."
     WRONG_TYPE = "wrong_type", "A value that must be an object, text or number is something else."
     MISSING_TIME = "missing_time", "The event has no event time."

@@ -33,7 +33,7 @@ def explain(value: Any, source: Source) -> Reject:
     """Return why a readable value is no event of `source`."""
     if not isinstance(value, dict):
         return Reject(Reason.WRONG_TYPE, f"{type(value).__name__}, expected an object")
-    if "s3" in value or ("s3Bucket" in value and "s3ObjectKey" in value):
+    if "s3" in value or ("s3Bucket" in value and "s3ObjectKey" in value) or _created(value):
         return Reject(Reason.POINTER, "names an S3 object, holds no event")
     if "digestStartTime" in value or "digestS3Object" in value:
         return Reject(Reason.DIGEST, "a CloudTrail digest file")
@@ -41,3 +41,8 @@ def explain(value: Any, source: Source) -> Reject:
         if other is not source and other.recognise(value):
             return Reject(Reason.WRONG_SOURCE, f"looks like {other.kind}, read as {source.kind}")
     return Reject(Reason.UNKNOWN_SHAPE, f"an object that is no event of {source.kind}")
+
+
+def _created(value: dict[str, Any]) -> bool:
+    """Whether this is what EventBridge says of a new S3 object."""
+    return isinstance(value.get("bucket"), dict) and isinstance(value.get("object"), dict)

@@ -1,0 +1,42 @@
+"""Lines of a container runtime (CRI): time, stream, `F` for full or `P` for partial, text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from connectors.sources.layer import Layer
+from connectors.sources.reject import Reason, Reject
+
+_CRI: Final = re.compile(
+    rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)"
+    rb" (stdout|stderr) ([FP])(?::[^ \n]{1,64})?(?: |$)"
+)
+
+
+def recognise_cri(text: bytes) -> bool:
+    """Return whether `text` begins as a CRI line does."""
+    return text[:1].isdigit() and _CRI.match(text.partition(b"\n")[0]) is not None
+
+
+def cri(text: bytes) -> Iterator[Layer]:
+    """Yield the text of each line; partial lines of one stream are joined with the full one that ends them.
+
+    A partial line whose end is not in this value is one Reject, `partial`.
+    """
+    waiting: dict[bytes, list[bytes]] = {}
+    for line in text.split(b"\n"):
+        found = _CRI.match(line)
+        if found is None:
+            if line.strip():
+                yield Layer(Reject(Reason.BAD_JSON, "a line that is no CRI line among CRI lines"))
+            continue
+        parts = waiting.setdefault(found[1], [])
+        parts.append(line[found.end() :])
+        if found[2] == b"F":
+            yield Layer(b"".join(parts))
+            parts.clear()
+    for parts in waiting.values():
+        if parts:
+            yield Layer(Reject(Reason.PARTIAL, "a container line without its end"))
