@@ -4,10 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 DEMO ?=
-TESTS ?= tests
+TESTS ?= tests --ignore=tests/stack
+STACK_TESTS ?= tests/stack
 WORKERS ?= 2
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test test-stack lint bench lock clean
 
 run: .venv/.demo
 	@exec $(BIN)/davylamp demo $(DEMO)
@@ -15,7 +16,11 @@ run: .venv/.demo
 test: .venv/.demo .venv/.dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
-lint: .venv/.dev
+# The real servers (Kafka, Elasticsearch, OpenSearch, kube-apiserver, Envoy): needs JDK 17 and 25, Maven and Go.
+test-stack: .venv/.demo .venv/.dev .venv/.stack
+	@$(BIN)/python -m pytest $(STACK_TESTS)
+
+lint: .venv/.dev .venv/.stack
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
@@ -30,6 +35,12 @@ lock: .venv/.made
 	  --custom-compile-command "make lock" --group demo -c requirements.lock -o requirements-demo.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" --group dev -c requirements.lock -c requirements-demo.lock -o requirements-dev.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --group stack -c requirements.lock -c requirements-demo.lock -c requirements-dev.lock -o requirements-stack.lock
+
+.venv/.stack: .venv/.dev requirements-stack.lock
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements-stack.lock
+	@touch $@
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
