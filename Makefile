@@ -8,7 +8,7 @@ TESTS ?= tests --ignore=tests/stack
 STACK_TESTS ?= tests/stack
 WORKERS ?= 2
 
-.PHONY: run test test-stack lint bench lock clean
+.PHONY: run test test-stack tested-on lint bench lock clean
 
 run: .venv/.demo
 	@exec $(BIN)/davylamp demo $(DEMO)
@@ -19,6 +19,10 @@ test: .venv/.demo .venv/.dev
 # The real servers (Kafka, Elasticsearch, OpenSearch, kube-apiserver, Envoy): needs JDK 17 and 25, Maven and Go.
 test-stack: .venv/.demo .venv/.dev .venv/.stack
 	@$(BIN)/python -m pytest $(STACK_TESTS)
+
+# Which claim was tested on which real part: docs/tested-on.md.
+tested-on: .venv/.demo .venv/.dev .venv/.stack
+	@$(BIN)/python -m pytest -q --collect-only --tested-on docs/tested-on.md tests >/dev/null && echo docs/tested-on.md
 
 lint: .venv/.dev .venv/.stack
 	$(BIN)/ruff check .

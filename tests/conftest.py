@@ -8,10 +8,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from parts import tested_on
 
 from daemon.demo.parts.broker import BrokerPart
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--tested-on FILE` writes the claims of the collected tests."""
+    parser.addoption("--tested-on", type=Path, help="write the claims of the collected tests to this file")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Write the claims when asked."""
+    if file := session.config.getoption("--tested-on"):
+        page = tested_on.page(tested_on.claims(session.items), tested_on.names())
+        file.write_text(page, encoding="utf-8")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -3,51 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 from parts.part import PartMissingError
+from parts.stack import Stack
+from parts.tested_on import STACK, part_class
 
-PARTS = {
-    "kafka": ("parts.kafka", "KafkaPart"),
-    "secure_kafka": ("parts.secure_kafka", "SecureKafkaPart"),
-    "elasticsearch": ("parts.elasticsearch", "Elasticsearch9Part"),
-    "elasticsearch_8": ("parts.elasticsearch", "Elasticsearch8Part"),
-    "opensearch": ("parts.opensearch", "OpenSearch3Part"),
-    "opensearch_2": ("parts.opensearch", "OpenSearch2Part"),
-    "kubernetes": ("parts.kubernetes", "KubernetesPart"),
-    "envoy": ("parts.envoy", "EnvoyPart"),
-}
+FIRST = "test_boot.py"
 
 
-def part_class(name: str) -> type[Any]:
-    """Return the class of the part behind a fixture."""
-    module, kind = PARTS[name]
-    return getattr(import_module(module), kind)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The boot of the whole stack is measured before anything of it runs."""
+    items.sort(key=lambda item: item.path.name != FIRST)
 
 
-def running(name: str, folder: Path) -> Iterator[Any]:
-    """Fetch, start, yield, stop; a part that this machine cannot have is a skip by name (an error in CI)."""
-    try:
-        part = part_class(name)(folder)
-        part.fetch()
-    except PartMissingError as error:
-        pytest.skip(f"{name}: {error}")
-    part.start()
-    try:
-        yield part
-    finally:
-        part.stop()
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failed test shows the logs of the parts that it used."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, Stack):
+        for name in sorted(set(getattr(item, "fixturenames", ())) & set(STACK)):
+            report.sections.append((f"log of {name}", stack.logs(name)))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The parts of this run; nothing is started before it is asked for."""
+    parts = Stack(tmp_path_factory.mktemp("stack"), {name: partial(part_class, name) for name in STACK})
+    yield parts
+    parts.stop()
 
 
 def fixture_of(name: str) -> Any:
-    """Return the session fixture of a part."""
+    """Return the session fixture of a part; one that this machine cannot have is a skip (an error in CI)."""
 
     @pytest.fixture(scope="session", name=name)
-    def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-        yield from running(name, tmp_path_factory.mktemp(name))
+    def started(stack: Stack) -> Any:
+        try:
+            return stack.part(name)
+        except PartMissingError as error:
+            pytest.skip(f"{name}: {error}")
 
     return started
 
