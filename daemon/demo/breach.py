@@ -1,4 +1,4 @@
-"""Plays the ten stages in order, each at its real moment, with the everyday traffic going on between them."""
+"""Plays the stages in order, each at its real moment, with the everyday traffic going on between them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from daemon.demo.attack import STAGES, Attack, Stage
+from daemon.demo.attack import Attack, Stage
 from daemon.demo.audit_shipper import AuditShipper
 from daemon.demo.board import Board
 from daemon.demo.pipe import Pipe
@@ -20,11 +20,19 @@ _READ: Final = 7
 
 
 class Breach:
-    """One playing of the breach. `first_event` is the time (seconds, UTC) of the first attack event."""
+    """One playing of `stages`. `first_event` is the time (seconds, UTC) of the first attack event."""
 
     def __init__(
-        self, attack: Attack, thief: Thief, pipe: Pipe, shipper: AuditShipper, watcher: Watcher, board: Board
+        self,
+        stages: Sequence[Stage],
+        attack: Attack,
+        thief: Thief,
+        pipe: Pipe,
+        shipper: AuditShipper,
+        watcher: Watcher,
+        board: Board,
     ) -> None:
+        self._stages = stages
         self._attack = attack
         self._thief = thief
         self._pipe = pipe
@@ -37,7 +45,7 @@ class Breach:
     async def play(self, everyday: Sequence[Record], speed: float) -> None:
         """Play all stages; `everyday` records go out when their time has come. Raises StoryError."""
         waiting = list(everyday)
-        for stage in STAGES:
+        for stage in self._stages:
             now = time.time()
             due = [record for record in waiting if record.time <= now]
             waiting = waiting[len(due) :]
@@ -51,7 +59,7 @@ class Breach:
             self.first_event = now
         self._watcher.played_at[stage.number] = now
         if stage.deed is not None:
-            deed = stage.deed(self._attack, now)
+            deed = await asyncio.to_thread(stage.deed, self._attack, now)
             if deed.record is not None:
                 await self._pipe.send([deed.record])
             self._watcher.markers[stage.number] = deed.marker

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from config.settings import Settings
-from connectors.kafka.checkpoint_file import CheckpointFile
-from connectors.kafka.client import connection_options
+from connectors.kafka.checkpoint_file import store_for
+from connectors.kafka.client import admin_options, connection_options
+from connectors.kafka.committed import committed_offsets
 from connectors.kafka.topics import FINDINGS
 from connectors.store.database import Database
 from daemon.demo.watching import next_offsets
@@ -23,8 +24,11 @@ _POLL_S: Final = 0.1
 
 async def read_by(settings: Settings, group: str, wanted: Mapping[tuple[str, int], int]) -> int:
     """Return how many records below the `wanted` end offsets (by topic, partition) a group has read."""
-    partitions = {TopicPartition(*place): None for place in wanted}
-    held = await CheckpointFile(settings.state_dir, group).load(partitions)
+    partitions = [TopicPartition(*place) for place in wanted]
+    committed: dict[TopicPartition, OffsetAndMetadata | None] = dict.fromkeys(partitions)
+    if settings.kafka.counters == "commit_metadata":
+        committed = await committed_offsets(admin_options(settings.kafka), group, partitions)
+    held = await store_for(settings, group).load(committed)
     reached = {tp: checkpoint.offset if checkpoint else 0 for tp, checkpoint in held.items()}
     return sum(min(end, reached[TopicPartition(*place)]) for place, end in wanted.items())
 

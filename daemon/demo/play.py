@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from connectors.store.database import Database
 from connectors.store.error import StoreError
 from daemon.demo.accounts import conservation
-from daemon.demo.attack import STAGES, Attack
+from daemon.demo.attack import Attack
 from daemon.demo.audit_shipper import AuditShipper
 from daemon.demo.board import Board, StageLine
 from daemon.demo.breach import Breach
@@ -60,7 +60,7 @@ class Play:
         self._board = board
         self._options = options
         self._database = Database(scene.files.database_url, role="read")
-        board.stages = [StageLine(stage.number, stage.title, stage.shows) for stage in STAGES]
+        board.stages = [StageLine(stage.number, stage.title, stage.shows) for stage in scene.stages]
         self.links: dict[str, str] = {}
         self._place = 0
         self._watcher: Watcher | None = None
@@ -80,7 +80,8 @@ class Play:
         pipe = Pipe(self._scene.settings.kafka)
         await pipe.start()
         try:
-            return await self._play(pipe)
+            async with self._scene.feeding(pipe):
+                return await self._play(pipe)
         finally:
             await pipe.stop()
 
@@ -190,7 +191,7 @@ class Play:
         everyday = trickle(
             scene.platform, scene.vault_scene.identities, self._options.seed, time.time(), _TRICKLE_S
         )
-        breach = Breach(attack, watcher.thief, pipe, shipper, watcher, board)
+        breach = Breach(scene.stages, attack, watcher.thief, pipe, shipper, watcher, board)
         await breach.play(everyday, self._options.speed)
 
         async def proven() -> bool:
@@ -208,7 +209,7 @@ class Play:
         await until(lambda: self._read_all(pipe), _FOUND_S)
         await until(lambda: respond_is_at_end(scene.settings, self._database), _FOUND_S)
         await watcher.once()
-        async with shipper.held():
+        async with shipper.held(), scene.held():
             counted = await conservation(scene.daemon, pipe.sent)
         again = await asyncio.to_thread(watcher.thief.try_again)
         await until(self._paged, _FOUND_S)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,11 +17,13 @@ from connectors.kafka.topics import create_topics
 from connectors.rotation.catalogue import policy
 from connectors.store.database import upgrade
 from daemon.demo import daemon_config, database_scene, vault_scene
+from daemon.demo.attack import STAGES, Stage
 from daemon.demo.daemon_child import DaemonChild
 from daemon.demo.pager import Pager
 from daemon.demo.parts.broker import BrokerPart
 from daemon.demo.parts.openbao import OpenBaoPart
 from daemon.demo.parts.postgres import PostgresPart
+from daemon.demo.pipe import Pipe
 from daemon.demo.traffic import platform
 from daemon.demo.vault_scene import VaultScene
 
@@ -35,6 +37,8 @@ class Scene:
     Raises PartMissingError at once when a wheel is missing. Must be used from one thread that lives on:
     the parts end with the thread that started them.
     """
+
+    stages: Sequence[Stage] = STAGES
 
     def __init__(self, seed: int, *, keep: Path | None = None) -> None:
         """Prepare in `keep` (left there afterwards) or in a new temporary folder."""
@@ -111,6 +115,17 @@ class Scene:
         await create_topics(self._settings, raw=True, raw_partitions=daemon_config.RAW_PARTITIONS)
         self._daemon = DaemonChild(files.config, self._settings)
         self._ending.callback(self._daemon.stop)
+
+    @asynccontextmanager
+    async def feeding(self, pipe: Pipe) -> AsyncIterator[None]:
+        """What else writes into the topics while the play runs; here the play itself writes all there is."""
+        del pipe
+        yield
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Let nothing of `feeding` through inside: an account needs an end."""
+        yield
 
     def close(self) -> None:
         """End every child, the daemon first, and remove the temporary folder."""
