@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -61,14 +62,14 @@ def write_secret(path: Path, value: str) -> None:
     path.write_text(value + "\n", encoding="utf-8")
 
 
-def write(files: Files, brokers: str, vault: OpenBaoPart, postgres_port: int) -> None:
-    """Write the configuration: auto mode, two targets, two approvers, a pager, a file as the SIEM.
+def document(files: Files, brokers: str, vault: OpenBaoPart, postgres_port: int) -> dict[str, Any]:
+    """Return the configuration: auto mode, two targets, two approvers, a pager, a file as the SIEM.
 
     The skew margin is nothing: vault, database and daemon share this machine's clock, and the drill is
     seconds old when the breach begins.
     """
     ports = free_ports(len(ROLES) + 1)
-    document: dict[str, Any] = {
+    return {
         "site": SITE,
         "state_dir": str(files.folder / "state"),
         "kafka": {
@@ -118,8 +119,12 @@ def write(files: Files, brokers: str, vault: OpenBaoPart, postgres_port: int) ->
         ],
         "operation": {"health_ports": dict(zip(ROLES, ports, strict=False))},
     }
+
+
+def write(files: Files, document: Mapping[str, Any]) -> None:
+    """Write the configuration file; only this user may read it."""
     files.config.touch(mode=0o600)
-    files.config.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    files.config.write_text(yaml.safe_dump(dict(document), sort_keys=False), encoding="utf-8")
 
 
 _KINDS: Final = ("cloudtrail", "kubernetes_audit", "istio_access", "vault_audit")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Protocol, Self
 
 from config.loader import load
 from config.settings import Settings
@@ -29,6 +29,20 @@ from daemon.demo.vault_scene import VaultScene
 
 _PREFIX: Final = "davylamp-demo-"
 _PID_FILE: Final = "pid"
+
+
+class Broker(Protocol):
+    """A broker with Kafka's protocol; `brokers` is HOST:PORT."""
+
+    brokers: str
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        ...
+
+    def stop(self) -> None:
+        """Stop it."""
+        ...
 
 
 class Scene:
@@ -53,7 +67,7 @@ class Scene:
         try:
             self.files = daemon_config.lay_out(self.folder / "davylamp")
             self.pager = Pager()
-            self.broker = BrokerPart(self.folder / "broker")
+            self.broker = self._new_broker()
             self.postgres = PostgresPart(self.folder / "database")
             self.vault = OpenBaoPart(self.folder / "vault")
         except BaseException:
@@ -106,7 +120,8 @@ class Scene:
         daemon_config.write_secret(files.observer_password, database.observer_password)
         daemon_config.write_secret(files.pager_url, self.pager.url)
         daemon_config.write_secret(files.pager_bearer, self.pager.bearer)
-        daemon_config.write(files, self.broker.brokers, self.vault, self.postgres.port)
+        document = daemon_config.document(files, self.broker.brokers, self.vault, self.postgres.port)
+        daemon_config.write(files, self._configured(document))
         self._settings = load(files.config)
         own = policy(self._settings)
         self._vault_scene = vault_scene.prepare(self.vault, self.postgres, database, self.platform, own)
@@ -138,6 +153,13 @@ class Scene:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _new_broker(self) -> Broker:
+        return BrokerPart(self.folder / "broker")
+
+    def _configured(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the configuration that this stage wants."""
+        return document
 
     def _remove(self) -> None:
         if self._temporary:

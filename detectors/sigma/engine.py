@@ -74,6 +74,7 @@ class Engine:
         for candidate in candidates:
             try:
                 if not candidate.holds(fields):
+                    index.tried_in_vain(candidate, fields)
                     continue
                 found = found or _Collected(event)
                 found.take(candidate)

@@ -1,4 +1,8 @@
-"""Which rules an event of a source may satisfy: routed by log source, dispatched by one exact field value."""
+"""Which rules an event of a source may satisfy: routed by log source, then by the values that it holds.
+
+First by what is remembered of events of its sort (`Dispatch`); an event that cannot be sorted goes by the
+exact values that each rule must see.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from detectors.event import Fields, SourceProfile
+from detectors.sigma.dispatch import Dispatch
 from detectors.sigma.path import MISSING, Found, Lookup, lookup
 from detectors.sigma.predicate import Predicate, compile_predicate
 from detectors.sigma.rule import CorrelationRule, Rule, routes
@@ -69,10 +74,20 @@ class Index:
                 known.extend((value, candidate) for value in values)
         self.rules = tuple(routed)
         self._always = tuple(always)
+        self._dispatch = Dispatch([(item, item.rule.condition) for item in routed], aliases)
         self._tables = [_table(path, how, pairs) for (path, how), pairs in wanted.items()]
 
     def candidates(self, fields: Fields) -> Sequence[Candidate]:
         """Return the rules to try on a record, each once."""
+        found = self._dispatch.candidates(fields)
+        return self.by_witness(fields) if found is None else found
+
+    def tried_in_vain(self, candidate: Candidate, fields: Fields) -> None:
+        """Note that a candidate did not match, so that later events are sorted better."""
+        self._dispatch.tried_in_vain(candidate, fields)
+
+    def by_witness(self, fields: Fields) -> Sequence[Candidate]:
+        """Return the rules to try on a record by the exact values that they must see."""
         out: tuple[Candidate, ...] = ()
         for name, read, width, rules in self._tables:
             found = fields.get(name) if name is not None else read(fields)
