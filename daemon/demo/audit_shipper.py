@@ -1,4 +1,4 @@
-"""Ships the vault's audit file to its topic, as a log agent does: whole lines, in order."""
+"""Ships a log file to its topic, as a log agent does: whole lines, in order."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ _CHUNK_BYTES: Final = 1024 * 1024
 class AuditShipper:
     """Follows one file. What the set-up of the stage wrote is not shipped."""
 
-    def __init__(self, path: Path, pipe: Pipe, position: int | None = None) -> None:
+    def __init__(self, path: Path, pipe: Pipe, position: int | None = None, *, topic: str = VAULT) -> None:
         """Begin at `position` (bytes); None: after what the file holds now."""
         self._path = path
         self._pipe = pipe
+        self._topic = topic
         self.position = path.stat().st_size if position is None else position
         self._shipping = asyncio.Lock()
         self.shipped = 0
@@ -37,12 +38,12 @@ class AuditShipper:
         """Ship the whole lines that stand in the file now; a line still being written waits."""
         async with self._shipping:
             while lines := self._next_lines():
-                await self._pipe.send([Record(time.time(), VAULT, line) for line in lines])
+                await self._pipe.send([Record(time.time(), self._topic, line) for line in lines])
                 self.shipped += len(lines)
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
-        """Ship nothing inside: the vault writes on (Davylamp looks after it), and an account needs an end."""
+        """Ship nothing inside: the file grows on (Davylamp uses the vault), an account needs an end."""
         async with self._shipping:
             yield
 

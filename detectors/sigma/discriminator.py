@@ -49,7 +49,8 @@ def discriminators(conditions: Sequence[Condition], aliases: Mapping[str, str]) 
 def _smallest(rules: Sequence[Condition], chosen: Sequence[str], aliases: Mapping[str, str]) -> list[str]:
     found = (refuting(rule, aliases) for rule in rules)
     missing = [sorted(paths - set(chosen)) for paths in found if paths is not None]
-    return min((paths for paths in missing if len(chosen) + len(paths) <= MOST), key=len, default=[])
+    fitting = [paths for paths in missing if len(chosen) + len(paths) <= MOST]
+    return min(fitting, key=len) if fitting else []
 
 
 def _fine(path: str) -> bool:

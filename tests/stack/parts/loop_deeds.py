@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from parts.envoy import EnvoyPart
+from parts.envoy_access import BATCH
 from parts.kubernetes import KubernetesPart
 from parts.kubernetes_objects import RBAC, bind, cluster_role, namespace, pod, service_account
 
@@ -17,6 +20,8 @@ from daemon.demo.vault_scene import ENTERED
 
 FLUX: Final = ("flux-system", "kustomize-controller")
 MESH: Final = "/apis/security.istio.io/v1"
+_KNOCKS: Final = 12
+_SERVED_S: Final = 10.0
 _OPEN: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _UPGRADE: Final = {
     "Connection": "Upgrade",
@@ -47,14 +52,18 @@ class Cluster:
         self.token = self.server.user_token(person.mail, [f"terraminer:{person.group}"])
         everything = (["*"], ["*"], ["*"])
         cluster_role(self.server, "terraminer-operators", [everything])
-        bind(self.server, "terraminer-operators", "terraminer-operators", {"kind": "User", "name": person.mail})
+        bind(
+            self.server, "terraminer-operators", "terraminer-operators", {"kind": "User", "name": person.mail}
+        )
         self._mesh_policy()
 
     def exec_into_pod(self) -> str:
         """Open a shell by websocket; the node answers 101."""
         entered = self.platform.workload(ENTERED)
         place = f"/api/v1/namespaces/{entered.namespace}/pods/{entered.pods[0].name}/exec"
-        return self._do("GET", f"{place}?command=%2Fbin%2Fsh&container=main&stdout=true", 101, headers=_UPGRADE)
+        return self._do(
+            "GET", f"{place}?command=%2Fbin%2Fsh&container=main&stdout=true", 101, headers=_UPGRADE
+        )
 
     def list_secrets(self) -> str:
         """List the secrets of the whole cluster."""
@@ -97,13 +106,22 @@ class Cluster:
         return marker
 
     def _mesh_policy(self) -> None:
-        names = {"plural": "peerauthentications", "singular": "peerauthentication", "kind": "PeerAuthentication"}
+        names = {
+            "plural": "peerauthentications",
+            "singular": "peerauthentication",
+            "kind": "PeerAuthentication",
+        }
         served = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": _OPEN}}
         definition = {
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
             "metadata": {"name": "peerauthentications.security.istio.io"},
-            "spec": {"group": "security.istio.io", "scope": "Namespaced", "names": names, "versions": [served]},
+            "spec": {
+                "group": "security.istio.io",
+                "scope": "Namespaced",
+                "names": names,
+                "versions": [served],
+            },
         }
         self.server.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
         policy = {
@@ -116,10 +134,27 @@ class Cluster:
         _until(lambda: self.server.call("POST", place, policy).status_code in (201, 409))
 
 
-def real_stages(cluster: Cluster, mesh: Sequence[Stage]) -> tuple[Stage, ...]:
-    """Return the demo's stages with the cluster's and the mesh's done for real, and two more.
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """What the thief tries from a workload that no policy names."""
 
-    `mesh` replaces the demo's stage 9 and adds what only a real sidecar can refuse.
+    envoy: EnvoyPart
+
+    def knock(self) -> str:
+        """Call what the mesh's policies refuse, many times; return the first call's request id."""
+        markers = [str(uuid.uuid4()) for _ in range(_KNOCKS)]
+        for number, marker in enumerate(markers):
+            status = self.envoy.request(BATCH, f"/admin/{number}", headers={"x-request-id": marker})
+            if status != 403:
+                raise StoryError(f"the mesh answered {status} to a call that its policies refuse")
+        return markers[0]
+
+
+def real_stages(cluster: Cluster, mesh: Mesh) -> tuple[Stage, ...]:
+    """Return the demo's stages with those of the cluster done for real, and two more.
+
+    Stage 9, data to a host never called before, stays a record: the week of ordinary calls before it
+    cannot be waited for.
     """
     deeds: dict[int, Callable[[], str]] = {
         4: cluster.exec_into_pod,
@@ -128,10 +163,20 @@ def real_stages(cluster: Cluster, mesh: Sequence[Stage]) -> tuple[Stage, ...]:
         10: cluster.open_mesh,
     }
     staged = [replace(s, deed=_real(deeds[s.number])) if s.number in deeds else s for s in STAGES]
-    staged = [stage for stage in staged if stage.number != 9]
-    bound = Stage(11, "cluster-admin bound to the entered pod's account", "cluster", _real(cluster.bind_admin))
-    return tuple(sorted([*staged, *mesh, bound], key=lambda stage: stage.number))
+    bound = Stage(
+        11, "cluster-admin bound to the entered pod's account", "cluster", _real(cluster.bind_admin)
+    )
+    refused = Stage(12, "calls that the mesh's policies refuse", "mesh", _real(mesh.knock))
+    return (*staged, bound, refused)
 
 
 def _real(deed: Callable[[], str]) -> Callable[[Attack, float], Deed]:
     return lambda _attack, _at: Deed(deed())
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + _SERVED_S
+    while not happened():
+        if time.monotonic() > give_up:
+            raise StoryError("the API server does not serve the mesh's policies")
+        time.sleep(0.1)

@@ -10,7 +10,8 @@ from typing import Any, Final
 import psutil
 from parts.part import Part
 
-_LOG_BYTES: Final = 3000
+_LOG_BYTES: Final = 8000
+_LOG_LINES: Final = 30
 
 
 class Stack:
@@ -43,8 +44,8 @@ class Stack:
 
     def logs(self, name: str) -> str:
         """Return the end of every log of a part."""
-        files = sorted((self._folder / name).rglob("*.log"))
-        return "\n".join(f"-- {file.name}\n{_tail(file)}" for file in files)
+        tails = {file.name: _tail(file) for file in sorted((self._folder / name).rglob("*.log"))}
+        return "\n".join(f"-- {file}\n{tail}" for file, tail in tails.items() if tail)
 
     def _begin(self, name: str) -> Future[Part]:
         if name not in self._parts:
@@ -68,4 +69,5 @@ def resident_bytes(parts: Iterable[Part]) -> dict[str, int]:
 def _tail(file: Path) -> str:
     with file.open("rb") as log:
         log.seek(max(0, file.stat().st_size - _LOG_BYTES))
-        return log.read().decode("utf-8", "replace")
+        text = log.read().decode("utf-8", "replace")
+    return "\n".join(text.splitlines()[-_LOG_LINES:])
