@@ -13,17 +13,23 @@ from typing import Final, TypeAlias, cast
 from detectors.advance import Advance
 from detectors.event import Entity, Fields
 from detectors.finding import Finding, Status, finding_id
-from detectors.sigma import event_count, temporal_ordered
+from detectors.sigma import event_count, temporal, temporal_ordered, value_count, value_measure
 from detectors.sigma.episode import Episode
 from detectors.sigma.match import Match
 from detectors.sigma.rule import CorrelationKind, CorrelationRule
 from detectors.sigma.window import AFTER_ALL, Announced, Held, Window
 from detectors.wording import MAX_SENTENCE, plain
 
-Walk: TypeAlias = Callable[[CorrelationRule, Sequence[Held]], Iterator[Episode]]
+Walk: TypeAlias = Callable[[CorrelationRule, Sequence[Held], float], Iterator[Episode]]
 WALKS: Final[Mapping[CorrelationKind, Walk]] = {
     "event_count": event_count.walk,
+    "temporal": temporal.walk,
     "temporal_ordered": temporal_ordered.walk,
+    "value_avg": value_measure.walk,
+    "value_count": value_count.walk,
+    "value_median": value_measure.walk,
+    "value_percentile": value_measure.walk,
+    "value_sum": value_measure.walk,
 }
 MAX_ENTITIES: Final = 32
 
@@ -42,7 +48,7 @@ def advance(
     settled = window.add(rule, new_matches)
     overflow = window.trim()
     overflowed = window.overflow > 0
-    episodes = list(WALKS[rule.kind](rule, window.ordered()))
+    episodes = list(WALKS[rule.kind](rule, window.ordered(), window.judged))
     closed = list(takewhile(lambda episode: episode.closes_at < watermark, episodes))
     findings = [_final(rule, window, episode, overflowed) for episode in closed if episode.holds]
     if closed:
@@ -51,6 +57,8 @@ def advance(
     still_open = episodes[len(closed) :]
     findings += _announce(rule, window, still_open)
     _forget(rule, window, still_open, watermark)
+    if rule.kind in value_measure.FIGURES:
+        _judge(window, still_open, watermark)
     after = window.to_json(_due(rule, window, still_open))
     counts = {name: n for name, n in (("settled", settled), ("overflow", overflow)) if n}
     return Advance(after, findings, after != before, counts)
@@ -95,6 +103,12 @@ def _forget(rule: CorrelationRule, window: Window, episodes: Sequence[Episode], 
         window.settle((last[0], AFTER_ALL, ""))
     held = {item.event_id for item in window.held.values()}
     window.announced = [known for known in window.announced if known.event_ids & held]
+
+
+def _judge(window: Window, episodes: Sequence[Episode], watermark: float) -> None:
+    """Remember up to where all windows were judged on all their events; an open episode is judged again."""
+    reached = min((episode.core[-1].time for episode in episodes), default=watermark)
+    window.judged = max(window.judged, min(reached, watermark))
 
 
 def _due(rule: CorrelationRule, window: Window, episodes: Sequence[Episode]) -> float | None:
@@ -155,6 +169,16 @@ def _explain(rule: CorrelationRule, events: Sequence[Held], episode: Episode, ov
         many = f"{len(events)} or more" if overflowed else str(len(events))
         text = (
             f"{rule.identity.title}: {many} events in {span:.0f} s "
-            f"({rule.op} {rule.count} in {rule.timespan_s:.0f} s); the first: {events[0].summary}"
+            f"({_asked(rule)} in {rule.timespan_s:.0f} s); the first: {events[0].summary}"
         )
     return plain(text, MAX_SENTENCE)
+
+
+def _asked(rule: CorrelationRule) -> str:
+    """Return the condition in a few words."""
+    if rule.kind == "event_count":
+        return f"{rule.op} {rule.count}"
+    if rule.kind == "temporal":
+        return f"{len(rule.rules)} rules together"
+    figure = rule.kind.replace("_", " ") + (f" {rule.percentile}" if rule.percentile is not None else "")
+    return f"{figure} of {', '.join(rule.value)} {rule.op} {rule.count}"

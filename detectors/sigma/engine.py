@@ -16,7 +16,7 @@ from detectors.sigma.path import MISSING, Lookup
 from detectors.sigma.rule import Rule
 from detectors.sigma.ruleset import RuleSet
 from detectors.sigma.text import text_of
-from detectors.sigma.values import address_of
+from detectors.sigma.values import address_of, numeric
 from detectors.wording import MAX_SENTENCE, key_part, plain
 
 # What hostile records can provoke in a test or a profile; each is counted under the rule's id.
@@ -148,7 +148,19 @@ def _match(rule: Rule, feed: Feed, event: Event, outcome: Outcome, summary: str)
         level=final_level(rule.identity.level, outcome),
         entities=tuple(event.profile.entities(event)[:MAX_ENTITIES]),
         summary=plain(summary),
+        value=_measured(feed, event),
     )
+
+
+def _measured(feed: Feed, event: Event) -> str | float | None:
+    """Return what the correlation looks at: a text of all values for value_count, else a finite number."""
+    if not feed.value:
+        return None
+    if feed.correlation.kind != "value_count":
+        number = numeric(feed.value[0](event.fields))
+        return None if number is None else float(number)
+    texts = [_group_value(read, event) for read in feed.value]
+    return None if None in texts else json.dumps(texts, ensure_ascii=True).casefold()
 
 
 def _group_value(read: Lookup, event: Event) -> str | None:

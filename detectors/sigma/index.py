@@ -21,10 +21,11 @@ from detectors.sigma.witness import How, witness
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A correlation that a rule feeds, with the functions that read the group of an event."""
+    """A correlation that a rule feeds, with the functions that read group and values of an event."""
 
     correlation: CorrelationRule
     group: tuple[Lookup, ...]
+    value: tuple[Lookup, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,4 +127,5 @@ def _table(path: str, how: How, pairs: Sequence[tuple[str, Candidate]]) -> Table
 
 def _feed(correlation: CorrelationRule, rule: Rule, aliases: Mapping[str, str]) -> Feed:
     names = correlation.fields[rule.id]
-    return Feed(correlation, tuple(lookup(aliases.get(name, name)) for name in names))
+    group = tuple(lookup(aliases.get(name, name)) for name in names)
+    return Feed(correlation, group, tuple(lookup(aliases.get(name, name)) for name in correlation.value))

@@ -19,7 +19,10 @@ class MatchFormatError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One match. `time` is event time in seconds (UTC); `group` the values of the group-by fields."""
+    """One match. `time` is event time in seconds (UTC); `group` the values of the group-by fields.
+
+    `value` is what a value_* correlation looks at: a text for value_count, a number for the others.
+    """
 
     correlation: str
     rule: str
@@ -30,6 +33,7 @@ class Match:
     level: Level
     entities: tuple[Entity, ...]
     summary: str
+    value: str | float | None = None
 
     def key(self) -> str:
         """Return the key of the record: correlation id, ``|``, JSON list of the group values."""
@@ -37,7 +41,7 @@ class Match:
 
     def to_json(self) -> Fields:
         """Return the record (`docs/architecture.md`, messages)."""
-        return {
+        record: Fields = {
             "kind": "match",
             "correlation": self.correlation,
             "rule": self.rule,
@@ -49,6 +53,9 @@ class Match:
             "entities": [{"type": e.type, "id": e.id, "role": e.role} for e in self.entities],
             "summary": self.summary,
         }
+        if self.value is not None:
+            record["value"] = self.value
+        return record
 
     @classmethod
     def from_json(cls, record: Mapping[str, Json]) -> Match:
@@ -67,11 +74,20 @@ class Match:
                 level=parse_level(_text(record, "level")),
                 entities=entities_from(cast("list[Fields]", record["entities"])),
                 summary=_text(record, "summary"),
+                value=_value(record.get("value")),
             )
         except MatchFormatError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise MatchFormatError(f"not a match: {type(error).__name__}: {error}") from error
+
+
+def _value(value: Json) -> str | float | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise MatchFormatError(f"value is {type(value).__name__}, expected text or a number")
 
 
 def entities_from(items: Sequence[Mapping[str, Json]]) -> tuple[Entity, ...]:

@@ -10,8 +10,49 @@ from detectors.event import LogSource, SourceProfile
 from detectors.level import Level
 from detectors.sigma.condition import Condition
 
-CorrelationKind: TypeAlias = Literal["event_count", "temporal_ordered"]
+CorrelationKind: TypeAlias = Literal[
+    "event_count",
+    "temporal",
+    "temporal_ordered",
+    "value_avg",
+    "value_count",
+    "value_median",
+    "value_percentile",
+    "value_sum",
+]
 Operator: TypeAlias = Literal["gt", "gte", "lt", "lte", "eq", "neq"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A match of the listed rule at `place` (from 0)."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """All parts."""
+
+    parts: tuple[Required, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One part."""
+
+    parts: tuple[Required, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoneOf:
+    """Not the part."""
+
+    part: Required
+
+
+Required: TypeAlias = Seen | AllOf | AnyOf | NoneOf
+"""What a temporal correlation wants to have seen, over its listed rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +98,8 @@ class CorrelationRule:
     """One correlation. `rules` are rule ids in their order, `timespan_s` seconds.
 
     `fields` has for each rule id the event fields that make the group, in the order of `group_by`.
+    `value` are the fields whose values a value_* correlation looks at, `percentile` is 0 to 100, `required`
+    the expression of a temporal one (None: all rules).
     """
 
     identity: Identity
@@ -68,6 +111,9 @@ class CorrelationRule:
     op: Operator
     count: int
     generate: bool
+    value: tuple[str, ...] = ()
+    percentile: int | None = None
+    required: Required | None = None
 
     @property
     def id(self) -> str:

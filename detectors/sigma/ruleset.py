@@ -15,6 +15,7 @@ from detectors.sigma import translate
 from detectors.sigma.document import Refusal, RuleDocument, SigmaRuleError
 from detectors.sigma.reading import Place, Read, read
 from detectors.sigma.rule import CorrelationRule, Rule
+from detectors.sigma.translate_correlation import correlation
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,6 @@ class _Loading:
 
     def _correlation(self, place: Place, parsed: SigmaCorrelationRule) -> None:
         try:
-            self._correlations.append(
-                translate.correlation(parsed, self._names, place.path, place.first_line)
-            )
+            self._correlations.append(correlation(parsed, self._names, place.path, place.first_line))
         except SigmaRuleError as error:
             self._refusals.append(place.refused(error))

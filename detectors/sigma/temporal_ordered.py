@@ -16,7 +16,7 @@ from detectors.sigma.rule import CorrelationRule
 from detectors.sigma.window import AFTER_ALL, Held
 
 
-def walk(rule: CorrelationRule, held: Sequence[Held]) -> Iterator[Episode]:
+def walk(rule: CorrelationRule, held: Sequence[Held], _judged: float) -> Iterator[Episode]:
     """Yield the episodes of matches sorted by place, none overlapping."""
     begin = 0
     while begin < len(held):

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final, cast
 
-from sigma.correlations import (
-    SigmaCorrelationCondition,
-    SigmaCorrelationRule,
-    SigmaCorrelationType,
-    SigmaRuleReference,
-)
 from sigma.rule import SigmaRule, SigmaRuleBase  # pyright: ignore[reportMissingTypeStubs]
 
 from detectors.event import LogSource
 from detectors.level import parse_level
 from detectors.sigma.condition import either, from_sigma
-from detectors.sigma.document import MalformedRuleError, UnsupportedConstructError
+from detectors.sigma.document import MalformedRuleError
 from detectors.sigma.predicate import compile_predicate
-from detectors.sigma.rule import CorrelationKind, CorrelationRule, Identity, Operator, Rule
+from detectors.sigma.rule import Identity, Rule
 
 DEFAULT_LEVEL: Final = "medium"
-KINDS: Final[dict[SigmaCorrelationType, CorrelationKind]] = {
-    SigmaCorrelationType.EVENT_COUNT: "event_count",
-    SigmaCorrelationType.TEMPORAL_ORDERED: "temporal_ordered",
-}
 
 
 def rule(parsed: SigmaRule, path: str, line: int | None) -> Rule:
@@ -36,81 +25,10 @@ def rule(parsed: SigmaRule, path: str, line: int | None) -> Rule:
     compile_predicate(condition, {})
     source = parsed.logsource
     logsource = LogSource(source.product, source.service, source.category)
-    return Rule(_identity(parsed, path, line), logsource, condition)
+    return Rule(identity(parsed, path, line), logsource, condition)
 
 
-def correlation(
-    parsed: SigmaCorrelationRule, ids: Mapping[str, str], path: str, line: int | None
-) -> CorrelationRule:
-    """Return one correlation. `ids` resolves rule names and ids to ids of loaded plain rules.
-
-    Raises SigmaRuleError for a kind that is not evaluated, an unknown or chained rule.
-    """
-    kind = KINDS.get(parsed.type)
-    if kind is None:
-        raise UnsupportedConstructError(
-            f"correlation type {str(parsed.type.name).lower()} is not evaluated yet",
-            f"Use one of {', '.join(sorted(KINDS.values()))}",
-            str(parsed.type.name).lower(),
-        )
-    condition = parsed.condition
-    if not isinstance(condition, SigmaCorrelationCondition):
-        raise UnsupportedConstructError(
-            "a correlation condition written as an expression is not evaluated yet",
-            "List the rules and leave the condition out",
-            "condition",
-        )
-    rules = tuple(_resolved(reference, ids) for reference in parsed.rules or ())
-    if kind == "temporal_ordered":
-        _check_ordered(condition, len(rules))
-    group_by = tuple(parsed.group_by or ())
-    return CorrelationRule(
-        identity=_identity(parsed, path, line),
-        kind=kind,
-        rules=rules,
-        group_by=group_by,
-        fields=_fields(parsed, group_by, rules, ids),
-        timespan_s=float(parsed.timespan.seconds),
-        op=cast(Operator, str(condition.op.name).lower()),
-        count=condition.count,
-        generate=parsed.generate,
-    )
-
-
-def _check_ordered(condition: SigmaCorrelationCondition, rules: int) -> None:
-    op = str(condition.op.name).lower()
-    if rules < 2:
-        raise MalformedRuleError("temporal_ordered needs at least two rules", "List them in order", "rules")
-    if (op, condition.count) not in {("gte", rules), ("eq", rules), ("gt", rules - 1)}:
-        raise UnsupportedConstructError(
-            f"temporal_ordered with the condition {op} {condition.count} of {rules} rules is not evaluated",
-            "Leave the condition out: every listed rule in its order",
-            "condition",
-        )
-
-
-def _resolved(reference: SigmaRuleReference, ids: Mapping[str, str]) -> str:
-    found = ids.get(str(reference.reference))
-    if found is None:
-        raise MalformedRuleError(
-            f"the correlation refers to {reference.reference!r}, which is no loaded rule",
-            "Name a plain rule (by id or name) that loads; correlations of correlations are not evaluated",
-            str(reference.reference),
-        )
-    return found
-
-
-def _fields(
-    parsed: SigmaCorrelationRule, group_by: tuple[str, ...], rules: tuple[str, ...], ids: Mapping[str, str]
-) -> dict[str, tuple[str, ...]]:
-    mapped: dict[tuple[str, str], str] = {}
-    for alias in parsed.aliases:
-        for reference, name in alias.mapping.items():
-            mapped[alias.alias, _resolved(reference, ids)] = name
-    return {rule: tuple(mapped.get((key, rule), key) for key in group_by) for rule in rules}
-
-
-def _identity(parsed: SigmaRuleBase, path: str, line: int | None) -> Identity:
+def identity(parsed: SigmaRuleBase, path: str, line: int | None) -> Identity:
     if parsed.id is None:
         raise MalformedRuleError("the rule has no id", "Add `id:` with a new UUID")
     version, playbook = _custom(parsed.custom_attributes.get("davylamp"))

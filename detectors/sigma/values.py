@@ -29,7 +29,6 @@ from sigma.types import (
     SigmaType,
 )
 
-from detectors.event import Json
 from detectors.sigma.document import UnsupportedConstructError
 from detectors.sigma.path import MISSING, Found, leaves
 from detectors.sigma.regex import search_test
@@ -108,12 +107,12 @@ def _number(wanted: Iterable[int | float]) -> Test:
     def test(found: Found) -> bool:
         if isinstance(found, int):
             return found in numbers and not isinstance(found, bool)
-        return any(_numeric(leaf) in numbers for leaf in leaves(found))
+        return any(numeric(leaf) in numbers for leaf in leaves(found))
 
     return test
 
 
-def _numeric(value: Json) -> int | float | None:
+def numeric(value: Found) -> int | float | None:
     """Return a number, also of its text; None for what is none (infinities and NaN are none)."""
     if isinstance(value, bool):
         return None
@@ -134,7 +133,7 @@ def _numeric(value: Json) -> int | float | None:
 def _compare(holds: Callable[[float, float], bool], limit: float) -> Test:
     def test(found: Found) -> bool:
         for leaf in leaves(found):
-            number = _numeric(leaf)
+            number = numeric(leaf)
             if number is not None and holds(number, limit):
                 return True
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias, cast
@@ -27,6 +28,7 @@ class Held(NamedTuple):
     source: str
     entities: tuple[Entity, ...]
     summary: str
+    value: str | float | None = None
 
     @property
     def order(self) -> Order:
@@ -46,18 +48,22 @@ class Window:
     """The state of one group.
 
     `floor`: everything at or before it is settled and never judged again. `overflow` counts matches
-    that the cap turned away since the last final finding.
+    that the cap turned away since the last final finding. `judged` (seconds, event time): windows that end
+    before it were judged on all their events; only figures that can rise when events leave keep it.
     """
 
     held: dict[tuple[int, str], Held] = field(default_factory=dict[tuple[int, str], Held])
     announced: list[Announced] = field(default_factory=list[Announced])
     floor: Order | None = None
     overflow: int = 0
+    judged: float = -math.inf
 
     @classmethod
     def from_json(cls, state: Fields) -> Window:
         """Read a state that `to_json` wrote; an empty dict is an empty window."""
-        window = cls(overflow=cast(int, state.get("overflow", 0)))
+        window = cls(
+            overflow=cast(int, state.get("overflow", 0)), judged=cast(float, state.get("judged", -math.inf))
+        )
         for row in cast("list[list[Json]]", state.get("held", [])):
             item = _held(row)
             window.held[item.rule, item.event_id] = item
@@ -78,6 +84,8 @@ class Window:
             state["floor"] = list(self.floor)
         if self.overflow:
             state["overflow"] = self.overflow
+        if math.isfinite(self.judged):
+            state["judged"] = self.judged
         if due is not None:
             state["due"] = due
         return state
@@ -90,23 +98,26 @@ class Window:
         """Hold new matches; those held already are left alone. Return how many were settled before."""
         settled = 0
         places = {rule_id: place for place, rule_id in reversed(list(enumerate(rule.rules)))}
-        ordered = rule.kind == "temporal_ordered"
+        by_rule = rule.kind in ("temporal", "temporal_ordered")
         for match in matches:
             place = places.get(match.rule)
             if place is None:
                 continue
             item = Held(
                 match.time,
-                place if ordered else 0,
+                place if by_rule else 0,
                 match.event_id,
                 match.source,
                 match.entities[:HELD_ENTITIES],
                 match.summary,
+                match.value,
             )
             if self.floor is not None and item.order <= self.floor:
                 settled += 1
             else:
-                self.held.setdefault((item.rule, item.event_id), item)
+                known = self.held.get((item.rule, item.event_id))
+                if known is None or _preferred(item) < _preferred(known):
+                    self.held[item.rule, item.event_id] = item
         return settled
 
     def trim(self) -> int:
@@ -132,15 +143,22 @@ class Window:
         self.held = {key: item for key, item in self.held.items() if item.order > floor}
 
 
+def _preferred(item: Held) -> tuple[bool, str]:
+    """One event may match several rules with other values: one of them counts, the same in any order."""
+    return item.value is None, str(item.value)
+
+
 def _row(item: Held) -> list[Json]:
     entities: list[Json] = [list(entity) for entity in item.entities]
-    return [item.time, item.rule, item.event_id, item.source, entities, item.summary]
+    row: list[Json] = [item.time, item.rule, item.event_id, item.source, entities, item.summary]
+    return row if item.value is None else [*row, item.value]
 
 
 def _held(row: Sequence[Json]) -> Held:
-    time, rule, event_id, source, entities, summary = row
+    time, rule, event_id, source, entities, summary, *value = row
     known = tuple(
         Entity(cast(EntityType, kind), name, cast(EntityRole, role))
         for kind, name, role in cast("list[list[str]]", entities)
     )
-    return Held(cast(float, time), cast(int, rule), str(event_id), str(source), known, str(summary))
+    held = Held(cast(float, time), cast(int, rule), str(event_id), str(source), known, str(summary))
+    return held._replace(value=cast("str | float", value[0])) if value else held

@@ -130,7 +130,7 @@ def test_correlation_aliases_name_the_field_of_each_rule() -> None:
     ("old", "new", "reason"),
     [
         ("event_count", "value_count", "field"),
-        ("type: event_count", "type: temporal", "temporal is not evaluated"),
+        ("type: event_count", "type: temporal", "at least two rules"),
         ("type: event_count", "type: nonsense", "nonsense"),
         ("[good_rule]", "[absent]", "'absent'"),
         ("timespan: 5m", "timespan: 5x", "5x"),
