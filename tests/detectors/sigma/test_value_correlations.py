@@ -214,9 +214,9 @@ def test_one_event_that_matches_several_rules_counts_one_value_in_any_order() ->
         ("value_sum", "{gte: 1, field: [f, g]}", "[first]", "field"),
         ("value_sum", "{gte: 1}", "[first]", "field"),
         ("temporal", "{gte: 2}", "[first, second, third]", "gte 2 of 3"),
-        ("temporal", "first and fourth", "[first, second]", "fourth"),
+        ("temporal", "first and fourth", "[first, second]", "second"),
         ("temporal_ordered", "first and second", "[first, second]", "expression"),
-        ("event_count", "first and second", "[first, second]", "temporal"),
+        ("event_count", "first and second", "[first, second]", "not a rule"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_by_name(
