@@ -1,15 +1,21 @@
-"""Regular expressions of rules, kept from running away: they read text that an attacker writes."""
+"""Regular expressions of rules, in linear time (RE2): they read text that an attacker writes.
+
+Sigma's `re` is PCRE by name; what RE2 has not (look-around, back-references, possessive repetition) is
+refused at load time. Expressions search, they are not anchored.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, cast
+
+import re2  # pyright: ignore[reportMissingTypeStubs]
 
 from detectors.sigma.document import UnsupportedConstructError
 
 MAX_TEXT: Final = 65_536
-_NESTED: Final = re.compile(r"\((?:[^()\\]|\\.)*(?:[+*]|\{\d+,\d*\})(?:[^()\\]|\\.)*\)(?:[+*]|\{\d+,\d*\})")
+_FLAGS: Final = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
 
 
 class TextTooLongError(ValueError):
@@ -17,22 +23,35 @@ class TextTooLongError(ValueError):
 
 
 def search_test(expression: str, flags: int) -> Callable[[str], bool]:
-    """Return a test that searches `expression` (unanchored, case-sensitive unless flagged).
+    """Return a test that searches `expression` (case-sensitive unless flagged with `re.IGNORECASE`).
 
-    Raises UnsupportedConstructError for a repeated group that repeats inside (``(a+)+``): Python's
-    engine may need exponential time for it. The test raises TextTooLongError over 64 Ki characters.
+    Raises UnsupportedConstructError for what RE2 does not compile. The test raises TextTooLongError over
+    64 Ki characters; half of a surrogate pair is read as U+FFFD, as it is no character.
     """
-    if _NESTED.search(expression):
+    letters = "".join(letter for flag, letter in _FLAGS if flags & flag)
+    engine = cast(Any, re2)
+    options = engine.Options()
+    options.log_errors = False
+    try:
+        search = engine.compile(f"(?{letters}){expression}" if letters else expression, options).search
+    except (engine.error, UnicodeEncodeError) as error:
         raise UnsupportedConstructError(
-            "the regular expression repeats a group that repeats inside, which can run for ever",
-            "Write it without nested repetition, or with contains, startswith and endswith",
+            f"the regular expression does not compile in linear time: {_said(error)}",
+            "Write it without look-around and back-references, or with contains, startswith and endswith",
             expression,
-        )
-    search = re.compile(expression, flags).search
+        ) from error
 
     def test(text: str) -> bool:
         if len(text) > MAX_TEXT:
             raise TextTooLongError(f"text of {len(text)} characters for a regular expression")
-        return search(text) is not None
+        try:
+            return search(text) is not None
+        except UnicodeEncodeError:
+            return search(text.encode("utf-8", "replace").decode()) is not None
 
     return test
+
+
+def _said(error: Exception) -> str:
+    first = error.args[0] if error.args else type(error).__name__
+    return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)

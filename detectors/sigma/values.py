@@ -29,11 +29,13 @@ from sigma.types import (
     SigmaType,
 )
 
+from detectors.event import Json
 from detectors.sigma.document import UnsupportedConstructError
 from detectors.sigma.path import MISSING, Found, leaves
 from detectors.sigma.regex import search_test
 from detectors.sigma.strings import Test, string_test
 from detectors.sigma.text import Pattern, pattern, texts
+from detectors.sigma.time_part import time_part
 
 _PORTED: Final = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](?::\d{1,5})?|(?P<v4>\d+\.\d+\.\d+\.\d+):\d{1,5}")
 _COMPARE: Final[dict[CompareOperators, Callable[[float, float], bool]]] = {
@@ -84,6 +86,10 @@ def _single(value: SigmaType) -> Test:
         return _regex(value)
     if isinstance(value, SigmaCIDRExpression):
         return _cidr(value.network)
+    if isinstance(value, SigmaTimestampPart):
+        return _compare(operator.eq, float(value.number), _part_reader(value))
+    if isinstance(value, SigmaCompareExpression) and isinstance(value.number, SigmaTimestampPart):
+        return _compare(_COMPARE[value.op], float(value.number.number), _part_reader(value.number))
     if isinstance(value, SigmaCompareExpression):
         return _compare(_COMPARE[value.op], float(value.number.number))
     name = type(value).__name__.removeprefix("Sigma")
@@ -130,10 +136,17 @@ def numeric(value: Found) -> int | float | None:
     return None
 
 
-def _compare(holds: Callable[[float, float], bool], limit: float) -> Test:
+def _part_reader(value: SigmaTimestampPart) -> Callable[[Json], int | None]:
+    part = value.timestamp_part
+    return lambda leaf: time_part(leaf, part)
+
+
+def _compare(
+    holds: Callable[[float, float], bool], limit: float, read: Callable[[Json], int | float | None] = numeric
+) -> Test:
     def test(found: Found) -> bool:
         for leaf in leaves(found):
-            number = numeric(leaf)
+            number = read(leaf)
             if number is not None and holds(number, limit):
                 return True
         return False
