@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from detectors.sigma.document import RuleDocument
+from detectors.sigma.engine import Engine
 from detectors.sigma.ruleset import RuleSet
 
 A = "11111111-1111-4111-8111-111111111111"
@@ -166,6 +169,21 @@ def test_filter_for_an_unknown_rule_is_refused() -> None:
     ruleset = load(GOOD, FILTER.replace("good_rule", "absent"))
     assert len(ruleset.rules) == 1
     assert "'absent'" in ruleset.refusals[0].reason
+
+
+@pytest.mark.parametrize(
+    ("condition", "user", "found"),
+    [
+        ("not known", "robot", False),
+        ("not known", "kim", True),
+        ("known", "robot", True),
+        ("known", "kim", False),
+    ],
+)
+def test_a_filter_is_anded_as_it_is_written(make_event: Any, condition: str, user: str, found: bool) -> None:
+    ruleset = load(GOOD, FILTER.replace("not known", condition))
+    assert ruleset.refusals == ()
+    assert bool(Engine(ruleset).inspect(make_event({"f": "a", "user": user})).findings) is found
 
 
 def test_custom_fields_are_kept() -> None:
