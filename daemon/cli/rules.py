@@ -1,4 +1,4 @@
-"""`davylamp rules check|list|test|convert`: what loads, and whether each rule does what it says."""
+"""`davylamp rules check|list|test|explain|convert`: what loads, and whether each rule does what it says."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sigma.cli.convert import convert as sigma_convert
 
 from config.detection import Detection
 from connectors.sources.catalogue import KINDS, profile
+from daemon.cli.explain import explain_rule
 from daemon.ruleset import documents, ruleset
 from detectors.event import Event, Fields, Locator
 from detectors.rules import builtin
@@ -30,6 +31,9 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 @click.group()
 def rules() -> None:
     """Sigma rules."""
+
+
+rules.add_command(explain_rule)
 
 
 def _load(folders: tuple[Path, ...], no_builtin: bool) -> RuleSet:

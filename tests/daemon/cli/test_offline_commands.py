@@ -121,3 +121,30 @@ def test_run_refuses_an_incomplete_configuration_as_a_whole(tmp_path: Path) -> N
     done = davylamp("run", "--config", config)
     assert done.returncode == 2
     assert "response.database_url" in done.stderr
+
+
+def test_explain_shows_every_test_and_the_nearest_miss(trail: Path) -> None:
+    done = davylamp("rules", "explain", "trail_stopped", trail, "--source", "cloudtrail")
+    assert done.returncode == 1, done.stderr
+    assert "does not match" in done.stdout
+    assert "nearest miss: no  eventName: " in done.stdout
+    assert 'it is "DescribeTrails"' in done.stdout
+    matching = (
+        "rules",
+        "explain",
+        "trail_stopped",
+        trail,
+        "--source",
+        "cloudtrail",
+        "--event",
+        STOPPED["eventID"],
+    )
+    assert davylamp(*matching).returncode == 0
+    document = orjson.loads(davylamp(*matching, "--json").stdout)
+    assert (document["matches"], document["nearest_miss"]) == (True, [])
+
+
+def test_explain_names_what_is_not_there(trail: Path) -> None:
+    done = davylamp("rules", "explain", "no_such_rule", trail, "--source", "cloudtrail")
+    assert done.returncode == 2
+    assert "no_such_rule" in done.stderr
