@@ -79,14 +79,14 @@ def test_rule_is_complete(identity: object) -> None:
     assert known.attack
 
 
-def test_every_source_has_rules_and_correlations_exist_of_both_kinds() -> None:
+def test_every_source_has_rules_and_correlations_exist_of_several_kinds() -> None:
     assert {document.path.split("/")[0] for document in DOCUMENTS} == {
         "cloudtrail",
         "kubernetes_audit",
         "istio_access",
         "vault_audit",
     }
-    assert {item.kind for item in RULESET.correlations} == {"event_count", "temporal_ordered"}
+    assert {item.kind for item in RULESET.correlations} == {"event_count", "temporal_ordered", "value_count"}
 
 
 def test_rules_are_keyed_on_no_name() -> None:
