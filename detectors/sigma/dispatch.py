@@ -19,6 +19,7 @@ from detectors.sigma.refutation import Partial, compile_partial, fields_of
 
 SORTS: Final = 8192
 _KEY_CHARACTERS: Final = 512
+_LIST_ITEMS: Final = 8
 _REFUSED_BEFORE_FORGETTING: Final = 8 * SORTS
 _FALSE_TRIES: Final = 256
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class Dispatch(Generic[T]):
         self._aliases = aliases
         self._gains: Counter[str] = Counter()
         self._false = 0
+        self._settled = False
         self._sort(discriminators([condition for _, condition in rules], aliases))
 
     def candidates(self, fields: Fields) -> tuple[T, ...] | None:
@@ -53,7 +55,7 @@ class Dispatch(Generic[T]):
 
         It changes what is tried, never what matches.
         """
-        if len(self._paths) >= MOST:
+        if self._settled:
             return
         for path, refutes in self._refuting(rule):
             try:
@@ -80,13 +82,13 @@ class Dispatch(Generic[T]):
         self._single: dict[int, tuple[tuple[str, Partial], ...]] = {}
 
     def _remembered(self, key: tuple[object, ...]) -> tuple[T, ...] | None:
-        if len(self._sorted) >= SORTS or sum(len(v) for v in key if isinstance(v, str)) > _KEY_CHARACTERS:
+        if len(self._sorted) >= SORTS or _characters(key) > _KEY_CHARACTERS:
             self._refused += 1
             if self._refused >= _REFUSED_BEFORE_FORGETTING:
                 self._sorted.clear()
                 self._refused = 0
             return None
-        values = [cast(Found, value[1] if isinstance(value, tuple) else value) for value in key]
+        values = [_found(value) for value in key]
         found = tuple(rule for rule, partial in self._partial if partial(values) is not False)
         self._sorted[key] = found
         return found
@@ -104,8 +106,19 @@ class Dispatch(Generic[T]):
     def _sharpen(self) -> None:
         gains, self._gains, self._false = self._gains, Counter(), 0
         best = max(gains, key=lambda path: (gains[path], -path.count("."), path), default=None)
-        if best is not None and gains[best] * 2 >= _FALSE_TRIES:
+        helps = best is not None and gains[best] * 2 >= _FALSE_TRIES
+        self._settled = not helps or len(self._paths) + 1 >= MOST
+        if best is not None and helps:
             self._sort((*self._paths, best))
+
+
+def _characters(key: tuple[object, ...]) -> int:
+    """Return how long the texts of a key are together, those inside lists too."""
+    return sum(
+        len(part) if isinstance(part, str) else _characters(cast("tuple[object, ...]", part))
+        for part in key
+        if isinstance(part, str | tuple)
+    )
 
 
 def _key_of(paths: Sequence[str]) -> Callable[[Fields], tuple[object, ...]]:
@@ -133,7 +146,22 @@ def _part(path: str, place: int, namespace: dict[str, object]) -> str:
 
 
 def _other(value: object) -> tuple[type, object]:
-    """Return what equals a whole number and is none, with its type: 1.0 and True are not 1 to a rule."""
+    """Return what equals a whole number and is none, with its type: 1.0 and True are not 1 to a rule.
+
+    Short lists of texts (policies, groups) can be sorted by as well.
+    """
     if isinstance(value, bool | float):
         return value.__class__, value
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        if len(items) <= _LIST_ITEMS and all(isinstance(item, str) for item in items):
+            return list, tuple(items)
     raise _UnsortedError
+
+
+def _found(part: object) -> Found:
+    """Return the field's value of a part of a key."""
+    if not isinstance(part, tuple):
+        return cast(Found, part)
+    kind, value = cast("tuple[type, object]", part)
+    return list(cast("tuple[str, ...]", value)) if kind is list else cast(Found, value)

@@ -126,8 +126,17 @@ def test_a_flood_is_forgotten_after_a_while() -> None:
 
 def test_values_that_cannot_be_sorted_go_the_other_way() -> None:
     dispatch = sorting(text("f", "a"))
-    assert dispatch.candidates({"f": ["a"]}) is None
+    assert dispatch.candidates({"f": ["a", 1]}) is None
+    assert dispatch.candidates({"f": ["a"] * 9}) is None
+    assert dispatch.candidates({"f": ["a" * 600]}) is None
     assert dispatch.candidates({"f": {"a": 1}}) is None
+
+
+def test_short_lists_of_texts_are_sorted_by() -> None:
+    dispatch = sorting(text("f", "a"), text("f", "b"))
+    assert dispatch.candidates({"f": ["a", "c"]}) == (0,)
+    assert dispatch.candidates({"f": ["c", "b"]}) == (1,)
+    assert dispatch.candidates({"f": ["a", "b"]}) == (0, 1)
 
 
 def test_fields_that_refute_only_together_are_chosen_together() -> None:
