@@ -17,7 +17,7 @@ test: .venv/.demo .venv/.dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 # The real servers (Kafka, Elasticsearch, OpenSearch, kube-apiserver, Envoy): needs JDK 17 and 25, Maven and Go.
-test-stack: .venv/.demo .venv/.dev .venv/.stack
+test-stack: .venv/.demo .venv/.dev .venv/.stack .chart/.made
 	@$(BIN)/python -m pytest $(STACK_TESTS)
 
 # Which claim was tested on which real part: docs/tested-on.md.
@@ -41,13 +41,21 @@ lock: .venv/.made
 	  --custom-compile-command "make lock" --group dev -c requirements.lock -c requirements-demo.lock -o requirements-dev.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" --group stack -c requirements.lock -c requirements-demo.lock -c requirements-dev.lock -o requirements-stack.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" helm/requirements-chart.in -o requirements-chart.lock
 
 .venv/.stack: .venv/.dev requirements-stack.lock
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements-stack.lock
 	@touch $@
 
+# checkov and a PromQL parser check the chart from an environment of their own: they pin much.
+.chart/.made: .venv/.made requirements-chart.lock
+	@$(UV) venv -q --allow-existing --python $(BIN)/python .chart
+	@$(UV) pip install -q --python .chart/bin/python --require-hashes -r requirements-chart.lock
+	@touch $@
+
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .chart .pytest_cache .ruff_cache .hypothesis
 
 # The environment: made by uv when it is there, else by venv and pip, which then fetch uv.
 .venv/.made:

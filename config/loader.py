@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Final, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -15,6 +16,7 @@ from config.errors import ConfigurationError, Problem
 from config.settings import Settings
 
 PREFIX = "DAVYLAMP_"
+_USER: Final = re.compile(r"//[^/@\s]*@")
 
 
 def load(
@@ -85,8 +87,18 @@ def _problem(item: Mapping[str, Any], document: Document, name: str) -> Problem:
         return Problem(place, dotted(path), f"is no setting{hint} (allowed: {', '.join(allowed)})")
     if kind == "missing":
         return Problem(place, dotted(path), "is required and missing")
-    found = "a secret" if _is_secret(path) else repr(item.get("input"))[:80]
-    return Problem(place, dotted(path), f"{item['msg']}; found {found}")
+    return Problem(place, dotted(path), f"{item['msg']}; found {_found(path, item.get('input'))}")
+
+
+def _found(path: KeyPath, value: Any) -> str:
+    """Return what stood there, without what may be secret: sections hold secrets, addresses passwords."""
+    if _is_secret(path):
+        return "a secret"
+    if isinstance(value, Mapping):
+        return "a section"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return _USER.sub("//***@", repr(value))[:80]
 
 
 def _known_path(loc: KeyPath, document: Document) -> KeyPath:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from config.detection import Detection
 from config.forwarding import Forwarding
+from config.istio import Istio
 from config.kafka import Kafka
 from config.notification import Webhook
 from config.response import Response
@@ -44,6 +45,7 @@ class Settings(Section):
     state_dir: Path = Path("state")
     kafka: Kafka = Kafka()
     detection: Detection = Detection()
+    istio: Istio = Istio()
     forwarding: Forwarding = Forwarding()
     response: Response = Response()
     vault: Vault = Vault()

@@ -11,7 +11,6 @@ _QUIET = (
     "aiokafka",
     "faust",
     "mode",
-    "elastic_transport",
     "httpx",
     "httpcore",
     "urllib3",

@@ -13,6 +13,14 @@ from detectors.finding import parse_rfc3339
 
 _OUTCOMES: Final = {"allowed": "success", "done": "success", "refused": "failure", "failed": "failure"}
 
+_CHANGE: Final = (["configuration"], ["change"])
+# What is no change of ours: people come and go.
+_KINDS: Final = {
+    "session.open": (["session"], ["start"]),
+    "session.link": (["session"], ["start"]),
+    "session.close": (["session"], ["end"]),
+}
+
 
 class NotAnAuditEntryError(ValueError):
     """The object is no `davylamp.audit/1`; the message names the key."""
@@ -29,12 +37,13 @@ def audit_document(entry: Mapping[str, Any], namespace: str, ingested: float) ->
     except ValueError as error:
         raise NotAnAuditEntryError("at is not RFC 3339") from error
     outcome = text_at(entry, "outcome")
+    category, kind = (["api"], ["denied"]) if outcome == "refused" else _KINDS.get(action, _CHANGE)
     ecs = Ecs(when, "event", "davylamp.audit", "davylamp", ident)
     ecs.put_all(
         (
             ("message", f"{actor} {action} {text_at(entry, 'subject') or ''}: {outcome or 'unknown'}"),
-            ("event.category", ["configuration"]),
-            ("event.type", ["denied"] if outcome == "refused" else ["change"]),
+            ("event.category", category),
+            ("event.type", kind),
             ("event.action", action),
             ("event.outcome", _OUTCOMES.get(outcome or "", "unknown")),
             ("event.sequence", integer_at(entry, "seq")),

@@ -1,53 +1,19 @@
-"""event.category and event.type of CloudTrail calls: families of services and the first words of names.
+"""event.category and event.type of CloudTrail calls: by service, by what a call is about, by its first word.
 
-A call's category is its service's (or its own, for the few calls that are of another kind than their
-service), its effect the first word of its name; the effect becomes the event.type that ECS expects with that
-category. A write that a category does not know (a database is created) is also a configuration.
+The first word of a call's name gives its effect; the effect is a type of a category if ECS expects it there.
+A call that reads or changes how a service is set up is a configuration, whatever the service does: a bucket's
+policy is no file, a security group no traffic, a new database no query. Sources of the calls' meaning: the
+service models of botocore and "Actions, resources, and condition keys" of each service.
 """
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-_FAMILIES: Final = {
-    "iam": "iam sts sso sso-directory identitystore cognito-idp cognito-identity ds organizations "
-    "access-analyzer rolesanywhere ram account",
-    "authentication": "signin sso-oauth",
-    "file": "s3 s3express s3-outposts glacier elasticfilesystem fsx storagegateway ebs backup",
-    "host": "ec2 autoscaling lightsail workspaces elasticbeanstalk compute-optimizer",
-    "database": "rds rds-data dynamodb redshift redshift-data elasticache docdb neptune neptune-db athena "
-    "timestream dax qldb cassandra memorydb es opensearch glue",
-    "network": "elasticloadbalancing route53 route53domains route53resolver directconnect globalaccelerator "
-    "cloudfront apigateway vpc-lattice network-firewall networkmanager waf waf-regional wafv2 shield",
-    "process": "lambda ecs eks batch states elasticmapreduce emr-serverless codebuild apprunner",
-    "intrusion_detection": "guardduty detective macie2 securityhub",
-    "vulnerability": "inspector inspector2",
-    "email": "ses",
-}
-_FAMILY_OF: Final = {name: family for family, names in _FAMILIES.items() for name in names.split()}
-
-_VERBS: Final = {
-    "creation": "Create Run Allocate Copy Import Register Generate Issue Publish Upload Purchase Request "
-    "Provision Restore Clone Initiate Insert Sign Subscribe Invite Build Bundle Replicate",
-    "deletion": "Delete Terminate Release Deregister Purge Destroy Unsubscribe Deprovision Empty Abort Leave "
-    "Close Forget",
-    "change": "Update Modify Set Put Add Remove Attach Detach Change Enable Disable Associate Disassociate "
-    "Authorize Revoke Replace Reset Rotate Tag Untag Apply Assign Unassign Activate Deactivate Move Promote "
-    "Resize Schedule Accept Reject Grant Share Unshare Transfer Upgrade Archive Unarchive Merge Configure "
-    "Rename Retire Confirm Complete Monitor Unmonitor Increase Decrease Switch Lock Unlock Failover Link "
-    "Unlink Deploy Edit Finalize Refresh Rebuild Write Extend Suspend Advertise Withdraw Transact Upsert "
-    "Resync Rollback Backtrack Switchover Deauthorize Rebalance Redrive Label Unlabel Decline Reorder "
-    "Cancel Connect Disconnect Opt Continue Resend Enter Exit Record Flush",
-    "start": "Start Reboot Invoke Send Execute Submit Resume Launch Trigger Restart",
-    "end": "Stop Kill Hibernate Pause",
-    "access": "Get List Describe Head Lookup Search Scan Query Select Read View Download Decrypt Encrypt "
-    "Verify Discover Filter Retrieve Export Re Poll Receive Check Count Preview Simulate Test Validate "
-    "Estimate Fetch Decode Derive Is Report Detect",
-}
-_EFFECT_OF: Final = {verb: effect for effect, verbs in reversed(_VERBS.items()) for verb in verbs.split()}
+from connectors.ecs.cloudtrail_exceptions import EXCEPTIONS, FAMILIES, SUBJECTS
+from connectors.ecs.cloudtrail_verbs import effect_of
 
 _EXPECTED: Final = {
     "iam": {"change", "creation", "deletion", "info"},
@@ -56,85 +22,61 @@ _EXPECTED: Final = {
     "file": {"access", "change", "creation", "deletion", "info"},
     "host": {"access", "change", "end", "info", "start"},
     "database": {"access", "change", "info"},
-    "network": {"access", "end", "info", "start"},
     "process": {"access", "change", "end", "info", "start"},
     "configuration": {"access", "change", "creation", "deletion", "info"},
     "intrusion_detection": {"info"},
     "vulnerability": {"info"},
     "email": {"info"},
 }
-# Calls of another kind than their service or their first word: (pattern of `service:Name`, category, effect).
-_OWN_KIND: Final = tuple(
-    (re.compile(pattern), category, effect)
-    for pattern, category, effect in (
-        (r"sts:(?:Assume|Get(?:Session|Federation))", "authentication", "start"),
-        (r"cognito-[a-z]+:(?:Admin)?(?:InitiateAuth|RespondToAuth)", "authentication", "start"),
-        (r"cognito-[a-z]+:(?:Admin)?(?:User)?GlobalSignOut", "authentication", "end"),
-        (r"signin:(?:ConsoleLogin|SwitchRole|Federate|UserAuthentication)", "authentication", "start"),
-        (r"signin:(?:ExitRole|Logout)|sso:Logout", "authentication", "end"),
-        (r"sso:(?:Authenticate|Federate)", "authentication", "start"),
-        (r"dynamodb:TransactGet", "database", "access"),
-        (r"s3[a-z-]*:(?:Put|Post)Object\Z", "file", "creation"),
-        (r"ssm:(?:Start|Resume)Session|ecs:ExecuteCommand|ec2-instance-connect:", "session", "start"),
-        (r"ssm:TerminateSession", "session", "end"),
-        (r"ssm:(?:SendCommand|StartAutomationExecution)|states:StartSync", "process", "start"),
-        (r"ssm:(?:CancelCommand|StopAutomationExecution)", "process", "end"),
-        (r"(?:ecs|batch|emr-serverless|elasticmapreduce):(?:Run|Start|Submit)[A-Z]", "process", "start"),
-        (r"ec2:(?:Run|Start|Reboot)Instances|ec2:RequestSpot", "host", "start"),
-        (r"ec2:(?:Terminate|Stop)Instances", "host", "end"),
-        (
-            r"ec2:[A-Za-z]*?(?:Vpc|SecurityGroup|Subnet|Route|Gateway|Acl|Address|Network|FlowLogs|Vpn|Dhcp)",
-            "network",
-            "",
-        ),
-    )
-)
-_IAM_SUBJECTS: Final = (
-    ("user", re.compile(r"User|LoginProfile|AccessKey|MFADevice|SSHPublicKey|SigningCertificate")),
-    ("group", re.compile(r"Group")),
-    ("admin", re.compile(r"Role|Polic|Organi|Account|Provider|Permission|InstanceProfile|Trust|MFA")),
-)
-_FIRST_WORD: Final = re.compile(r"(?:Batch|Bulk|Admin)?([A-Z][a-z]+)")
-_LONGEST: Final = 128
-
 CATEGORIES: Final = MappingProxyType({name: frozenset(kinds) for name, kinds in _EXPECTED.items()})
+_LONGEST: Final = 128
+_UNKNOWN: Final = (["configuration"], ["info"])
 
 
-def classify(service: str, action: str) -> tuple[list[str], list[str]]:
+def classify(service: Any, action: Any) -> tuple[list[str], list[str]]:
     """Return (event.category, event.type) of a call, values of ECS only; the lists are shared, read them.
 
     `service` is eventSource ("iam.amazonaws.com"), `action` eventName; both are a caller's text. What no
     rule knows is ["configuration"], ["info"].
     """
+    if not isinstance(service, str) or not isinstance(action, str):
+        return _UNKNOWN
     if len(service) > _LONGEST or len(action) > _LONGEST:
-        return ["configuration"], ["info"]
+        return _UNKNOWN
     return _classify(service, action)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=4096)
 def _classify(service: str, action: str) -> tuple[list[str], list[str]]:
     name = service.removesuffix(".amazonaws.com")
-    category = _FAMILY_OF.get(name, "configuration")
-    word = _FIRST_WORD.match(action)
-    effect = _EFFECT_OF.get(word[1], "info") if word else "info"
-    for pattern, own, own_effect in _OWN_KIND:
-        if pattern.match(f"{name}:{action}"):
-            category, effect = own, own_effect or effect
-            break
-    return _expected(category, effect, action)
+    effect = effect_of(action)
+    call = f"{name}:{action}"
+    for pattern, category, kind in EXCEPTIONS:
+        if pattern.match(call):
+            return _fitted(category, kind or effect, action)
+    for category, services, about in FAMILIES:
+        if name in services and about.search(action):
+            return _fitted(category, effect, action)
+    return _fitted("configuration", effect, action)
 
 
-def _expected(category: str, effect: str, action: str) -> tuple[list[str], list[str]]:
-    """Fit an effect to what ECS expects of the category."""
-    if category == "configuration" and effect in {"start", "end"}:
-        effect = "change"
+def _fitted(category: str, effect: str, action: str) -> tuple[list[str], list[str]]:
+    """Fit an effect to what ECS expects of the category; what fits nowhere there is a configuration."""
     if category == "iam":
         kind = "info" if effect == "access" else "change" if effect in {"start", "end"} else effect
-        subjects = [subject for subject, pattern in _IAM_SUBJECTS if pattern.search(action)]
-        return ["iam"], [kind, *subjects]
+        return ["iam"], [kind, *_subjects(action)]
     if effect in _EXPECTED[category]:
         return [category], [effect]
-    if effect in _EXPECTED["configuration"]:
-        plain = effect == "access" and category in {"authentication", "session", "email"}
-        return ([category], ["info"]) if plain else ([category, "configuration"], [effect])
-    return [category], ["change" if "change" in _EXPECTED[category] else "info"]
+    if _EXPECTED[category] == {"info"} or (effect == "access" and "info" in _EXPECTED[category]):
+        return [category], ["info"]
+    moved = effect in {"start", "end"}
+    kept = moved and "change" in _EXPECTED[category]
+    return [category if kept else "configuration"], ["change" if moved else effect]
+
+
+def _subjects(action: str) -> list[str]:
+    """Users and groups that a call is about; `admin` is what affects neither (ECS, event.type)."""
+    found = [subject for subject, pattern in SUBJECTS if subject != "admin" and pattern.search(action)]
+    return found or [
+        subject for subject, pattern in SUBJECTS if subject == "admin" and pattern.search(action)
+    ]

@@ -1,20 +1,14 @@
-"""The part of an ECS 9 document that every source shares, built field by field."""
+"""Alerts, incidents and decisions as ECS 9 documents, built field by field (events: `head.py`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
-from typing import Any, Final
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
 
-import orjson
-
+from connectors.ecs.head import ECS_VERSION, KEYWORD_LIMIT, endpoint
+from connectors.ecs.moment import moment
 from connectors.sources.untrusted import address
-from detectors.event import Event
-from detectors.finding import rfc3339
-
-ECS_VERSION: Final = "9.0.0"
-ORIGINAL_LIMIT: Final = 32 * 1024
-KEYWORD_LIMIT: Final = 1_024
 
 
 class Ecs:
@@ -22,7 +16,7 @@ class Ecs:
 
     def __init__(self, time: float, kind: str, dataset: str, module: str, ident: str) -> None:
         self._root: dict[str, Any] = {
-            "@timestamp": _moment(time),
+            "@timestamp": moment(time),
             "ecs": {"version": ECS_VERSION},
             "event": {"kind": kind, "id": ident, "module": module, "dataset": dataset},
         }
@@ -42,13 +36,6 @@ class Ecs:
             at = at.setdefault(key, {})
         at[leaf] = value
 
-    def objects(self, parts: Mapping[str, dict[str, Any]]) -> None:
-        """Add the fields of each non-empty object to the object of that name at the root."""
-        root = self._root
-        for key, part in parts.items():
-            if part:
-                root.setdefault(key, {}).update(part)
-
     def put_all(self, fields: Iterable[tuple[str, Any]]) -> None:
         """Set several fields."""
         for path, value in fields:
@@ -65,54 +52,16 @@ class Ecs:
 
     def endpoint(self, side: str, text: str | None) -> None:
         """Set `side`.address, .ip and .port (source, destination) from an address or a name."""
-        if not text:
-            return
-        ip = address(text)
-        port = text.rpartition(":")[2] if text.startswith("[") or text.count(":") == 1 else ""
-        host = text.rpartition(":")[0] if port else text
-        self.put(f"{side}.address", ip or host)
-        self.put(f"{side}.ip", ip)
-        if port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536:
-            self.put(f"{side}.port", int(port))
-        self.related("ip", ip)
+        found = endpoint(text)
+        for key, value in found.items():
+            self.put(f"{side}.{key}", value)
+        self.related("ip", found.get("ip"))
 
     def finish(self) -> dict[str, Any]:
-        """Return the document. It was built from a redacted record."""
+        """Return the document; what is not ours in it is redacted afterwards."""
         for kind, values in self._related.items():
             self.put(f"related.{kind}", list(values))
         return self._root
-
-    def original(self, record: Any) -> None:
-        """Set event.original to the JSON text of a redacted `record` if that is at most 32 KiB."""
-        self.original_text(orjson.dumps(record))
-
-    def original_text(self, text: bytes) -> None:
-        """Set event.original to the JSON `text` of a redacted record if that is at most 32 KiB."""
-        if len(text) <= ORIGINAL_LIMIT:
-            self._root["event"]["original"] = text.decode()
-        else:
-            self.put("labels.original", "left out, over 32 KiB")
-
-
-def texts(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the non-empty texts of `fields`, cut to 1,024 characters; anything else is left out."""
-    return {key: value[:KEYWORD_LIMIT] for key, value in fields.items() if value.__class__ is str and value}
-
-
-def of_event(event: Event, record: Any, dataset: str, module: str, text: bytes | None = None) -> Ecs:
-    """Return the document of an event so far: time, id, outcome, origin, original (at most 32 KiB).
-
-    `record` is the event's redacted record; everything else in the document is taken from it too.
-    `text` is its JSON text where that is known already.
-    """
-    ecs = Ecs(event.time, "event", dataset, module, event.event_id)
-    ecs.put("event.outcome", event.profile.outcome(event))
-    ecs.original_text(orjson.dumps(record) if text is None else text)
-    if event.origin:
-        for key, path in _ORIGIN:
-            ecs.put(path, event.origin.get(key))
-    ecs.put("observer", {"vendor": "Davylamp", "product": "davylamp"})
-    return ecs
 
 
 @cache
@@ -120,23 +69,3 @@ def _split(path: str) -> tuple[tuple[str, ...], str]:
     """The keys above a path's last key, and the last; paths are written in code, so they are few."""
     *parents, leaf = path.split(".")
     return tuple(parents), leaf
-
-
-def _moment(time: float) -> str:
-    """`rfc3339(time)`; the minute is made once."""
-    minute, rest = divmod(round(time * 1000), 60_000)
-    return f"{_minute(minute)}{rest // 1000:02d}.{rest % 1000:03d}Z"
-
-
-@lru_cache(maxsize=64)
-def _minute(minute: int) -> str:
-    return rfc3339(minute * 60.0)[:17]
-
-
-_ORIGIN: Final = (
-    ("cluster", "orchestrator.cluster.name"),
-    ("namespace", "orchestrator.namespace"),
-    ("account", "cloud.account.id"),
-    ("region", "cloud.region"),
-    ("node", "host.name"),
-)

@@ -13,7 +13,7 @@ _MACHINES: Final = frozenset({"host", "node", "workload", "pod"})
 
 
 def put_entities(ecs: Ecs, entities: Iterable[Entity]) -> None:
-    """Set user, source, orchestrator and related fields; the first entity of a kind wins."""
+    """Set user, user.target, source, orchestrator and related fields; the first entity of a kind wins."""
     taken: set[str] = set()
     for kind, name, role in entities:
         if kind in _PEOPLE:
@@ -21,6 +21,9 @@ def put_entities(ecs: Ecs, entities: Iterable[Entity]) -> None:
             if role == "actor" and "user" not in taken:
                 taken.add("user")
                 ecs.put("user.name", name)
+            elif role == "target" and "target" not in taken:
+                taken.add("target")
+                ecs.put("user.target.name", name)
         elif kind == "address":
             ecs.related("ip", name)
             if role == "source" and "source" not in taken:

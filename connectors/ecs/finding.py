@@ -19,10 +19,10 @@ from detectors.level import Level
 
 SEVERITY: Final[dict[Level, int]] = {"low": 21, "medium": 47, "high": 73, "critical": 99}
 _CATEGORY: Final = {
-    "cloudtrail": "iam",
-    "kubernetes_audit": "configuration",
-    "istio_access": "network",
-    "vault_audit": "iam",
+    "cloudtrail": ("iam",),
+    "kubernetes_audit": ("configuration",),
+    "istio_access": ("network",),
+    "vault_audit": ("iam",),
 }
 
 
@@ -42,7 +42,7 @@ def alert_document(
         (
             ("message", finding.title),
             ("tags", ["davylamp", finding.source, finding.status]),
-            ("event.category", [_CATEGORY.get(finding.source, "intrusion_detection")]),
+            ("event.category", ["intrusion_detection", *_CATEGORY.get(finding.source, ())]),
             ("event.type", ["info"]),
             ("event.action", finding.rule_id),
             ("event.outcome", outcome),

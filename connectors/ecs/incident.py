@@ -36,14 +36,13 @@ def incident_document(incident: Mapping[str, Any], namespace: str, ingested: flo
         at = parse_rfc3339(changed)
     except ValueError as error:
         raise NotAnIncidentError("a time is not RFC 3339") from error
-    closed = incident.get("status") == "closed"
     ecs = Ecs(at, "event", "davylamp.incidents", "davylamp", number)
     ecs.put_all(
         (
             ("message", text_at(incident, "title")),
             ("tags", ["davylamp", "incident"]),
             ("event.category", ["intrusion_detection"]),
-            ("event.type", ["end"] if closed else ["start"] if version == 1 else ["change"]),
+            ("event.type", ["info"]),
             ("event.action", f"incident-{incident.get('status')}"),
             ("event.sequence", version),
             ("event.severity", SEVERITY.get(cast(Level, text_at(incident, "level")))),

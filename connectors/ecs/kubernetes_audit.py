@@ -2,122 +2,225 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
-from connectors.ecs.document import Ecs, of_event
-from connectors.ecs.redaction import mask
+from connectors.ecs.head import distinct, endpoint, head, ip_of, label, many, place, word, words
+from connectors.ecs.kubernetes_action import classify
+from connectors.ecs.kubernetes_body import readable
+from connectors.ecs.moment import moment
+from connectors.ecs.redaction import redact_text
 from connectors.ecs.shown import shown
+from connectors.sources.kubernetes_cut import is_truncated
+from connectors.sources.moment import seconds
+from connectors.sources.reject import Reject
 from connectors.sources.untrusted import integer_at, list_at, object_at, text_at
 from detectors.event import Event
 
-_TYPES: Final = {
-    "create": ["creation"],
-    "update": ["change"],
-    "patch": ["change"],
-    "delete": ["deletion"],
-    "deletecollection": ["deletion"],
-    "get": ["access"],
-    "list": ["access"],
-    "watch": ["access"],
+_BINDINGS: Final = frozenset({"rolebindings", "clusterrolebindings"})
+_METHODS: Final = {
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETE",
+    "get": "GET",
+    "list": "GET",
+    "watch": "GET",
 }
-_IAM: Final = frozenset(
-    {
-        "roles",
-        "rolebindings",
-        "clusterroles",
-        "clusterrolebindings",
-        "serviceaccounts",
-        "certificatesigningrequests",
-    }
+_WORKLOADS: Final = frozenset(
+    {"pods", "deployments", "daemonsets", "statefulsets", "replicasets", "jobs", "cronjobs"}
 )
-_WITH_SECRETS: Final = frozenset({"secrets", "configmaps"})
+_ORCHESTRATOR: Final = (("namespace", "namespace"), ("apiVersion", "api_version"))
+_RESOURCE: Final = (("resource", "type"), ("name", "name"), ("uid", "id"))
+_PLAIN: Final = tuple((key, key) for key in ("level", "auditID", "stage", "requestURI", "verb", "userAgent"))
+_OBJECTS: Final = ("user", "impersonatedUser", "objectRef", "responseStatus")
+_NODE: Final = "authentication.kubernetes.io/node-name"
+_BODY_LIMIT: Final = 32 * 1024
 
 
 def document(event: Event) -> dict[str, Any]:
     """Return the ECS document of an audit event."""
-    fields, text = shown(_shown(event.fields))
+    fields, text = shown(readable(event.fields))
+    get = fields.get
+    out, about = head(event, text, "kubernetes", "kubernetes.audit_logs")
     target = object_at(fields, "objectRef")
-    ecs = of_event(event, fields, "kubernetes.audit_logs", "kubernetes", text)
-    user = text_at(fields, "user", "username")
-    effective = text_at(fields, "impersonatedUser", "username")
-    addresses = [text for text in list_at(fields, "sourceIPs") if isinstance(text, str)]
+    resource, subresource = word(target.get("resource")), word(target.get("subresource"))
+    verb = str(get("verb"))
+    about["provider"] = "kube-apiserver"
+    if verb:
+        about["action"] = verb[:1024]
+    about["category"], about["type"] = classify(verb, resource, subresource)
+    _times(fields, event.time, out["@timestamp"], about)
+    out["user"] = user = _user(fields, target, resource)
+    agent = word(get("userAgent"))
+    if agent:
+        out["user_agent"] = {"original": agent}
+    _http(fields, verb, out)
+    orchestrator: dict[str, Any] = {"type": "kubernetes", **words(target.get, _ORCHESTRATOR)}
+    named = words(target.get, _RESOURCE)
+    if named:
+        orchestrator["resource"] = named
+    out["orchestrator"] = orchestrator
+    if resource in _WORKLOADS:
+        _workload(fields, out)
+    _related(fields, resource, user, out)
+    if subresource == "exec" and resource == "pods":
+        _command(text_at(fields, "requestURI"), out)
+    if not user:
+        del out["user"]
+    out["kubernetes"] = {"audit": _vendor(fields, text, resource)}
+    if is_truncated(fields, event.origin):
+        label(out, "truncated", "true")
+    if event.origin:
+        place(out, event.origin)
+    return out
+
+
+def _times(fields: dict[str, Any], end: float, stamp: str, about: dict[str, Any]) -> None:
+    """From the request's arrival to this stage, where the record knows the arrival."""
+    received = fields.get("requestReceivedTimestamp")
+    if not isinstance(received, str) or received == fields.get("stageTimestamp"):
+        return
+    try:
+        start = seconds(received, "requestReceivedTimestamp")
+    except Reject:
+        return
+    if 0 <= end - start < 1e9:
+        about["start"], about["end"] = moment(start), stamp
+        about["duration"] = round((end - start) * 1_000_000) * 1_000
+
+
+def _user(fields: dict[str, Any], target: dict[str, Any], resource: str | None) -> dict[str, Any]:
+    """Who called, as whom (user.effective), and whose identity is made, changed or given rights."""
+    caller = object_at(fields, "user")
+    user: dict[str, Any] = words(caller.get, (("username", "name"), ("uid", "id")))
+    roles = many(caller.get("groups"))
+    if roles:
+        user["roles"] = roles
+    assumed = fields.get("impersonatedUser")
+    if isinstance(assumed, dict):
+        effective: dict[str, Any] = words(assumed.get, (("username", "name"), ("uid", "id")))
+        roles = many(assumed.get("groups"))
+        if roles:
+            effective["roles"] = roles
+        if effective:
+            user["effective"] = effective
+    if resource == "serviceaccounts":
+        name = text_at(target, "name") or text_at(fields, "responseObject", "metadata", "name")
+        if name:
+            account = f"system:serviceaccount:{text_at(target, 'namespace') or ''}:{name}"
+            user["target"] = {"name": account[:1024]}
+    else:
+        subjects = [word(text_at(item, "name")) for item in _subjects(fields, resource)]
+        if subjects and subjects[0]:
+            user["target"] = {"name": subjects[0]}
+    return user
+
+
+def _subjects(fields: dict[str, Any], resource: str | None) -> list[Any]:
+    """Who a binding gives rights to."""
+    return list_at(fields, "requestObject", "subjects")[:8] if resource in _BINDINGS else []
+
+
+def _http(fields: dict[str, Any], verb: str, out: dict[str, Any]) -> None:
+    request: dict[str, Any] = words(fields.get, (("auditID", "id"),))
+    target = fields.get("objectRef")
+    method = _METHODS.get(verb) or (None if target else verb.upper()[:16])
+    if method:
+        request["method"] = method
+    http: dict[str, Any] = {"request": request} if request else {}
     code = integer_at(fields, "responseStatus", "code")
-    verb = str(fields["verb"])
-    ecs.put_all(
-        (
-            ("event.provider", "kube-apiserver"),
-            ("event.action", verb),
-            ("event.category", ["iam"] if text_at(target, "resource") in _IAM else ["configuration"]),
-            ("event.type", _TYPES.get(verb, ["info"])),
-            ("user.name", user),
-            ("user.id", text_at(fields, "user", "uid")),
-            (
-                "user.roles",
-                [text for text in list_at(fields, "user", "groups")[:64] if isinstance(text, str)],
-            ),
-            ("user.effective.name", effective),
-            ("user_agent.original", text_at(fields, "userAgent")),
-            ("http.request.id", text_at(fields, "auditID")),
-            ("http.request.method", verb),
-            ("http.response.status_code", code if code is None or 0 < code < 1000 else None),
-            ("url.original", text_at(fields, "requestURI")),
-            ("url.path", (text_at(fields, "requestURI") or "").partition("?")[0]),
-            ("orchestrator.type", "kubernetes"),
-            ("orchestrator.namespace", text_at(target, "namespace")),
-            ("orchestrator.api_version", text_at(target, "apiVersion")),
-            ("orchestrator.resource.type", text_at(target, "resource")),
-            ("orchestrator.resource.name", text_at(target, "name")),
-            ("orchestrator.resource.id", text_at(target, "uid")),
-        )
-    )
-    if (code or 0) >= 400:
-        ecs.put("error.code", text_at(fields, "responseStatus", "reason") or str(code))
-        ecs.put("error.message", text_at(fields, "responseStatus", "message"))
-    ecs.endpoint("source", addresses[-1] if addresses else None)
-    ecs.related("ip", *addresses)
-    ecs.related("user", user, effective)
-    _vendor(ecs, fields)
-    return ecs.finish()
+    if code is not None and 0 < code < 1000:
+        http["response"] = {"status_code": code}
+        if code >= 400:
+            error = {"code": word(text_at(fields, "responseStatus", "reason")) or str(code)}
+            message = word(text_at(fields, "responseStatus", "message"))
+            out["error"] = {**error, "message": message} if message else error
+    if http:
+        out["http"] = http
+    uri = word(fields.get("requestURI"))
+    if uri:
+        path, _, query = uri.partition("?")
+        out["url"] = url = {"original": uri}
+        if path:
+            url["path"] = path
+        if query:
+            url["query"] = query
 
 
-def _vendor(ecs: Ecs, fields: Mapping[str, Any]) -> None:
-    for key in ("level", "auditID", "stage", "requestURI", "verb", "userAgent"):
-        ecs.put(f"kubernetes.audit.{key}", text_at(fields, key))
-    for key in ("user", "impersonatedUser", "objectRef", "responseStatus"):
-        ecs.put(f"kubernetes.audit.{key}", object_at(fields, key))
-    ecs.put("kubernetes.audit.sourceIPs", list_at(fields, "sourceIPs"))
-    notes = {key.replace(".", "_"): text for key, text in object_at(fields, "annotations").items()}
-    ecs.put("kubernetes.audit.annotations", notes)
+def _related(fields: dict[str, Any], resource: str | None, user: dict[str, Any], out: dict[str, Any]) -> None:
+    seen = fields.get("sourceIPs")
+    related: dict[str, Any] = {}
+    if isinstance(seen, list) and seen:
+        source = endpoint(seen[-1])
+        if source:
+            out["source"] = source
+        addresses = distinct(source.get("ip"), *(ip_of(text) for text in seen[:64]))
+        if addresses:
+            related["ip"] = addresses
+    users = [user[part].get("name") for part in ("effective", "target") if part in user]
+    users += [word(text_at(item, "name")) for item in _subjects(fields, resource)]
+    users = distinct(user.get("name"), *users)
+    if users:
+        related["user"] = users
+    extra = object_at(fields, "user").get("extra")
+    if isinstance(extra, dict):
+        nodes = many(extra.get(_NODE))
+        if nodes:
+            related["hosts"] = nodes
+    if related:
+        out["related"] = related
 
 
-def _shown(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with the contents of secrets and config maps masked and managed fields left out."""
-    hidden = text_at(fields, "objectRef", "resource") in _WITH_SECRETS
-    record = dict(fields)
-    for key in ("requestObject", "responseObject"):
-        body = object_at(record, key)
-        if body:
-            record[key] = _body(body, hidden)
-    return record
+def _workload(fields: dict[str, Any], out: dict[str, Any]) -> None:
+    """The first container's name and image of what a request makes."""
+    spec = object_at(fields, "requestObject", "spec")
+    for step in ("jobTemplate", "template"):
+        if isinstance(spec.get(step), dict):
+            spec = object_at(spec, step, "spec")
+    containers = list_at(spec, "containers")
+    if containers and isinstance(containers[0], dict):
+        found: dict[str, Any] = words(containers[0].get, (("name", "name"),))
+        image = word(containers[0].get("image"))
+        if image:
+            found["image"] = {"name": image}
+        if found:
+            out["container"] = found
 
 
-def _body(body: Mapping[str, Any], hidden: bool) -> dict[str, Any]:
-    kept = dict(body)
-    hidden = hidden or text_at(kept, "kind") in {"Secret", "SecretList", "ConfigMap", "ConfigMapList"}
-    if hidden:
-        for key in ("data", "stringData", "binaryData"):
-            if key in kept:
-                kept[key] = mask(kept[key])
-        if isinstance(kept.get("items"), list):
-            kept["items"] = [_body(item, True) if isinstance(item, dict) else item for item in kept["items"]]
-    described = object_at(kept, "metadata")
-    if described:
-        described = {key: value for key, value in described.items() if key != "managedFields"}
-        notes = object_at(described, "annotations")
-        if notes:
-            described["annotations"] = {
-                key: value for key, value in notes.items() if not key.endswith("last-applied-configuration")
-            }
-        kept["metadata"] = described
-    return kept
+def _command(uri: str | None, out: dict[str, Any]) -> None:
+    """What an exec runs, and in which container; redacted again, for the escapes of a query hide shapes."""
+    try:
+        asked = parse_qsl((uri or "").partition("?")[2], max_num_fields=128)
+    except ValueError:
+        return
+    arguments = [redact_text(value[:1024]) for key, value in asked if key == "command" and value][:64]
+    if arguments:
+        out["process"] = {
+            "args": arguments,
+            "args_count": len(arguments),
+            "command_line": redact_text(" ".join(arguments))[:8192],
+        }
+    container = next((value for key, value in asked if key == "container" and value), None)
+    if container:
+        out["container"] = {"name": container[:1024]}
+
+
+def _vendor(fields: dict[str, Any], text: str, resource: str | None) -> dict[str, Any]:
+    vendor: dict[str, Any] = words(fields.get, _PLAIN)
+    for key in _OBJECTS:
+        value = fields.get(key)
+        if isinstance(value, dict) and value:
+            vendor[key] = value
+    addresses = fields.get("sourceIPs")
+    if isinstance(addresses, list) and addresses:
+        vendor["sourceIPs"] = addresses
+    notes = fields.get("annotations")
+    if isinstance(notes, dict) and notes:
+        vendor["annotations"] = {key.replace(".", "_"): value for key, value in notes.items()}
+    if resource in _WORKLOADS and len(text) <= _BODY_LIMIT:
+        asked = fields.get("requestObject")
+        if isinstance(asked, dict) and asked:
+            vendor["requestObject"] = asked
+    return vendor

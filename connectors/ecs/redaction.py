@@ -18,11 +18,11 @@ _WORDS: Final = (
     "client_token client_secret private_key private_key_data key_material plaintext api_key authorization "
     "credentials jwt otp unseal_key root_key string_data"
 )
-_SECRET_KEYS: Final = frozenset(
+SECRET_KEYS: Final = frozenset(
     form for word in _WORDS.split() for form in (word, word.replace("_", ""), word.replace("_", "-"))
 )
-_SECRET_ENDINGS: Final = ("password", "passwd", "secretkey", "secret_key", "_token", "secretaccesskey")
-_WHOLE_OBJECTS: Final = frozenset({"stringdata"})
+SECRET_ENDINGS: Final = ("password", "passwd", "secretkey", "secret_key", "_token", "secretaccesskey")
+WHOLE_OBJECTS: Final = frozenset({"stringdata"})
 _AFTER_DOT: Final = re.compile(r"\.[A-Za-z0-9_-]{20,}")
 _JWT: Final = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*")
 _AWS_SECRET: Final = re.compile(
@@ -34,7 +34,7 @@ _PRIVATE_KEY: Final = re.compile(
 )
 _ASSIGNED: Final = re.compile(
     r"((?:pass(?:word|wd|phrase)?|pwd|secret(?:_?(?:access_?)?(?:key|string|text|value))?|token|api_?key)"
-    r"(?:=|%3[dD]|\\{0,4}[\"']\s{0,4}[:=]\s{0,4}|:\s{1,4}|\s{1,4}(?=\S{40}(?:\s|$)))(?:\\{0,4}[\"'])?)"
+    r"(?:=|%3[dD]|%3[aA](?:%20|\+)|\\{0,4}[\"']\s{0,4}[:=]\s{0,4}|:\s{1,4}|\s{1,4}(?=\S{40}(?:\s|$)))(?:\\{0,4}[\"'])?)"
     r"(?!hmac-sha256:|\[redacted)([^\s\"'&,;}\\]{1,512})",
     re.IGNORECASE,
 )
@@ -111,7 +111,7 @@ def _redact_at(key: str, value: Any) -> Any:
     """A secret-named text or list is masked; an object below such a name is read further (volumes)."""
     if not is_secret_key(key):
         return redact(value)
-    if isinstance(value, dict) and key.lower() not in _WHOLE_OBJECTS:
+    if isinstance(value, dict) and key.lower() not in WHOLE_OBJECTS:
         return redact(value)
     return mask(value)
 
@@ -119,4 +119,4 @@ def _redact_at(key: str, value: Any) -> Any:
 def is_secret_key(key: str) -> bool:
     """Return whether a text under `key` is a secret by the key's name."""
     lower = key.lower()
-    return lower in _SECRET_KEYS or lower.endswith(_SECRET_ENDINGS)
+    return lower in SECRET_KEYS or lower.endswith(SECRET_ENDINGS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -10,20 +10,14 @@ from connectors.ecs.clean_text import is_clean
 from connectors.ecs.redaction import redact
 
 
-class Shown(NamedTuple):
-    """A record without secrets and its JSON text, made once. `record` is read, never changed."""
+def shown(record: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return a record without secrets and its JSON text, made once.
 
-    record: dict[str, Any]
-    text: bytes
-
-
-def shown(record: dict[str, Any]) -> Shown:
-    """Return `record` itself where nothing is to be masked or cut, else a redacted copy.
-
-    Raises TypeError where `record` is no JSON (orjson).
+    It is `record` itself where nothing is to be masked or cut, else a redacted copy; read it, never change
+    it. Raises TypeError where `record` is no JSON (orjson).
     """
-    text = orjson.dumps(record)
+    text = orjson.dumps(record).decode()
     if is_clean(text):
-        return Shown(record, text)
+        return record, text
     masked: dict[str, Any] = redact(record)
-    return Shown(masked, orjson.dumps(masked))
+    return masked, orjson.dumps(masked).decode()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import orjson
 
@@ -14,8 +13,7 @@ Stream: TypeAlias = Literal["events", "alerts", "incidents", "audit"]
 STREAMS: Final[tuple[Stream, ...]] = ("events", "alerts", "incidents", "audit")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """A finished document. `id` is the derived id; `payload` is `body` as one line of JSON, no newline.
 
     Make it with `Document.of`, so that body and payload agree.

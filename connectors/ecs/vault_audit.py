@@ -2,99 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.ecs.document import of_event
-from connectors.ecs.redaction import MASK
+from connectors.ecs.head import distinct, endpoint, head, many, place, word, words
 from connectors.ecs.shown import shown
-from connectors.sources.untrusted import integer_at, list_at, object_at, text_at
+from connectors.ecs.vault_action import classify
+from connectors.ecs.vault_body import readable
+from connectors.sources.untrusted import integer_at, object_at, text_at
 from detectors.event import Event
 
-_HASHED: Final = "hmac-sha256:"
-_HARMLESS: Final = frozenset(
-    {
-        "last_vault_rotation",
-        "expiration",
-        "expire_time",
-        "issue_time",
-        "created_time",
-        "deletion_time",
-        "type",
-    }
-)
+_PARTS: Final = ("auth", "request", "response")
+_USERS: Final = ("users", "user", "role", "roles", "certs", "groups", "login")
 
 
 def document(event: Event) -> dict[str, Any]:
     """Return the ECS document of an audit entry."""
-    fields, text = shown(_hidden(event.fields))
-    ecs = of_event(event, fields, "hashicorp_vault.audit", "hashicorp_vault", text)
-    name = text_at(fields, "auth", "display_name")
-    path = text_at(fields, "request", "path") or ""
-    port = integer_at(fields, "request", "remote_port")
-    agents = object_at(fields, "request", "headers").get("user-agent")
-    login = path.startswith("auth/") and "login" in path
-    ecs.put_all(
-        (
-            ("event.provider", "vault"),
-            ("event.action", text_at(fields, "request", "operation")),
-            ("event.category", ["authentication"] if login else ["configuration"]),
-            ("event.type", ["start"] if login else _type(text_at(fields, "request", "operation"))),
-            ("user.name", name),
-            ("user.id", text_at(fields, "auth", "entity_id")),
-            (
-                "user.roles",
-                [text for text in list_at(fields, "auth", "policies")[:64] if isinstance(text, str)],
-            ),
-            ("http.request.id", text_at(fields, "request", "id")),
-            ("url.path", path),
-            ("user_agent.original", agents[0] if isinstance(agents, list) and agents else None),
-            ("error.message", text_at(fields, "error")),
-        )
-    )
-    ecs.endpoint("source", text_at(fields, "request", "remote_address"))
-    ecs.put("source.port", port if port and 0 < port < 65_536 else None)
-    ecs.related("user", name)
-    ecs.put("hashicorp_vault.audit.type", text_at(fields, "type"))
-    for key in ("auth", "request"):
-        ecs.put(f"hashicorp_vault.audit.{key}", object_at(fields, key))
-    ecs.put("hashicorp_vault.audit.error", text_at(fields, "error"))
-    return ecs.finish()
+    fields, text = shown(readable(event.fields))
+    out, about = head(event, text, "hashicorp_vault", "hashicorp_vault.audit")
+    request, auth = object_at(fields, "request"), object_at(fields, "auth")
+    path, operation = word(request.get("path")), word(request.get("operation"))
+    about["provider"] = "vault"
+    if operation:
+        about["action"] = operation
+    about["category"], about["type"] = classify(operation, path, request.get("mount_type"))
+    user = _user(fields, auth, path or "")
+    if user:
+        out["user"] = user
+    ident = word(request.get("id"))
+    if ident:
+        out["http"] = {"request": {"id": ident}}
+    if path:
+        out["url"] = {"path": f"/v1/{path}"[:1024]}
+    agents = object_at(request, "headers").get("user-agent")
+    agent = word(agents[0]) if isinstance(agents, list) and agents else None
+    if agent:
+        out["user_agent"] = {"original": agent}
+    error = word(fields.get("error"))
+    if error:
+        out["error"] = {"message": error}
+    source = endpoint(request.get("remote_address"))
+    port = integer_at(request, "remote_port")
+    if source and port is not None and 0 < port < 65_536:
+        source["port"] = port
+    related: dict[str, Any] = {}
+    if source:
+        out["source"] = source
+        if "ip" in source:
+            related["ip"] = [source["ip"]]
+    users = distinct(user.get("name"), user["target"].get("name") if "target" in user else None)
+    if users:
+        related["user"] = users
+    if related:
+        out["related"] = related
+    vendor: dict[str, Any] = words(fields.get, (("type", "type"), ("error", "error")))
+    for key in _PARTS:
+        part = fields.get(key)
+        if isinstance(part, dict) and part:
+            vendor[key] = part
+    out["hashicorp_vault"] = {"audit": vendor}
+    if event.origin:
+        place(out, event.origin)
+    return out
 
 
-def _type(operation: str | None) -> list[str]:
-    kinds = {
-        "read": "access",
-        "list": "access",
-        "create": "creation",
-        "delete": "deletion",
-        "update": "change",
-    }
-    return [kinds.get(operation or "", "info")]
-
-
-def _hidden(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry with every unhashed text of request and response data masked, times apart."""
-    record = dict(fields)
-    for side in ("request", "response"):
-        part = object_at(record, side)
-        if "data" in part:
-            record[side] = {**part, "data": _hide("", part["data"])}
-    for key in ("auth", "request", "response"):
-        part = object_at(record, key)
-        held = {
-            name: MASK for name in ("client_token",) if not str(part.get(name, _HASHED)).startswith(_HASHED)
-        }
-        if held:
-            record[key] = {**part, **held}
-    return record
-
-
-def _hide(key: str, value: Any) -> Any:
-    if isinstance(value, str):
-        return value if not value or value.startswith(_HASHED) or key in _HARMLESS else MASK
-    if isinstance(value, dict):
-        return {name: _hide(name, item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_hide(key, item) for item in value[:1000]]
-    return value
+def _user(fields: dict[str, Any], auth: dict[str, Any], path: str) -> dict[str, Any]:
+    """Who asked; user.target is the account that a path below an auth method names."""
+    user: dict[str, Any] = words(auth.get, (("display_name", "name"), ("entity_id", "id")))
+    roles = many(auth.get("policies"))
+    if roles:
+        user["roles"] = roles
+    parts = path.split("/")
+    if parts[0] == "auth" and len(parts) >= 4 and parts[-2] in _USERS and parts[-1]:
+        user["target"] = {"name": parts[-1]}
+    elif parts[:2] in (["identity", "entity"], ["identity", "group"]) and len(parts) == 4 and parts[3]:
+        user["target"] = {"name" if parts[2] == "name" else "id": parts[3]}
+    given = text_at(fields, "response", "auth", "display_name")
+    if given and "target" not in user and given != user.get("name"):
+        user["target"] = {"name": given[:1024]}
+    return user

@@ -22,16 +22,19 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from config.kafka import Kafka
-from connectors.kafka.assignment import Ends, first_loss, loss_in_gap, resume_offset
-from connectors.kafka.batch import Lane, Loss, PartitionBatch, Record
+from connectors.kafka.accounting import account
+from connectors.kafka.assignment import loss_in_gap
+from connectors.kafka.batch import Lane, PartitionBatch, Record
 from connectors.kafka.checkpoint import Checkpoint, CheckpointStore
-from connectors.kafka.client import admin_options, consumer_options
+from connectors.kafka.client import consumer_options
 from connectors.kafka.closing import close_consumer
-from connectors.kafka.committed import committed_offsets
-from connectors.kafka.conservation import LOST, Counters, add
+from connectors.kafka.conservation import Counters, add
 from connectors.kafka.ledger import Ledger
-from connectors.kafka.log_end import log_ends
+from connectors.kafka.probe import reason_of
 from connectors.kafka.producer import Report
+from connectors.kafka.reading import Place, Reading
+from connectors.kafka.resuming import look, resume
+from connectors.kafka.watching import check_group, fetch_position, hidden_topics
 
 _POLL_MS = 250
 _STALE_S = 4.0
@@ -40,16 +43,8 @@ _LONGEST_PAUSE_S = 5.0
 _CLOSE_S = 1.5
 
 
-@dataclass(slots=True)
-class Place:
-    """Where one owned partition stands: the checkpoint, and the next offset to fetch."""
-
-    checkpoint: Checkpoint
-    position: int
-
-
-@dataclass(slots=True)
-class BatchConsumer:
+@dataclass(slots=True, kw_only=True)
+class BatchConsumer(Reading):
     """Reads the lanes' topics as one member of `group` until `stop` is set.
 
     `reread(offset)` gives the offset to start from for a committed one (a block's start).
@@ -66,8 +61,6 @@ class BatchConsumer:
     assigned: Callable[[], None] = lambda: None
     reread: Callable[[int], int] = lambda offset: offset
     stop_timeout_s: float = 4.0
-    places: dict[TopicPartition, Place] = field(default_factory=dict[TopicPartition, Place])
-    _consumer: AIOKafkaConsumer | None = None
     _ready_epoch: int = -1
     _owned: frozenset[TopicPartition] = frozenset()
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -87,39 +80,12 @@ class BatchConsumer:
                 await self._session()
                 pause = _FIRST_PAUSE_S
             except (KafkaError, OSError) as error:
-                self.report(False, f"{type(error).__name__}: reading starts again")
-                log.warning("reading starts again", error=type(error).__name__, pause_s=pause)
+                reason = await reason_of(error, self.kafka)
+                self.report(False, f"{reason}: reading starts again")
+                log.warning("reading starts again", error=reason, pause_s=pause)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.stop.wait(), pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
-
-    def caught_up(self, tp: TopicPartition) -> bool:
-        """Return whether everything that the broker has shown of `tp` is read and committed."""
-        highwater = self._highwater(tp)
-        place = self.places.get(tp)
-        return highwater is not None and place is not None and place.checkpoint.offset >= highwater
-
-    def seen_at(self, tp: TopicPartition) -> float | None:
-        """Return when the broker last answered a fetch of `tp` (seconds, UTC), or None."""
-        consumer = self._consumer
-        if consumer is None or tp not in consumer.assignment():
-            return None
-        stamp = consumer.last_poll_timestamp(tp)
-        return stamp / 1000 if stamp else None
-
-    def lag(self, tp: TopicPartition) -> int:
-        """Return how many records of `tp` are not committed yet, as far as the broker has shown."""
-        place = self.places.get(tp)
-        return max(0, (self._highwater(tp) or 0) - place.checkpoint.offset) if place else 0
-
-    def partition_count(self, topic: str) -> int:
-        """Return how many partitions `topic` has, 0 when the broker has not said."""
-        consumer = self._consumer
-        return len(consumer.partitions_for_topic(topic) or ()) if consumer is not None else 0
-
-    def _highwater(self, tp: TopicPartition) -> int | None:
-        consumer = self._consumer
-        return consumer.highwater(tp) if consumer is not None and tp in consumer.assignment() else None
 
     async def _session(self) -> None:
         """One life of an aiokafka consumer: start, assign, read; always closed."""
@@ -130,8 +96,7 @@ class BatchConsumer:
                 return
             self._consumer = consumer
             self._busy = {lane.name: asyncio.Lock() for lane in self.lanes}
-            topics = sorted({topic for lane in self.lanes for topic in lane.topics})
-            consumer.subscribe(topics, listener=_Listener(self))
+            consumer.subscribe(self._topics(), listener=_Listener(self))
             await self._work(consumer)
         finally:
             self._consumer = None
@@ -196,36 +161,31 @@ class BatchConsumer:
     async def _preparing(self, consumer: AIOKafkaConsumer) -> None:
         """Load checkpoints after each assignment, again and again if the broker goes away meanwhile."""
         while True:
-            await self._changed.wait()
+            while not self._changed.is_set():
+                check_group(consumer)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), _POLL_MS / 1000)
             self._changed.clear()
             epoch = self._ledger.epoch
             if await self._prepare(consumer, epoch):
                 self._ready_epoch = epoch
-                self.report(True, "")
+                self._report_reading(consumer)
                 self.assigned()
 
+    def _topics(self) -> list[str]:
+        return sorted({topic for lane in self.lanes for topic in lane.topics})
+
+    def _report_reading(self, consumer: AIOKafkaConsumer) -> None:
+        """Say that we read, unless some of our topics are hidden from us: that is a source gone blind."""
+        hidden = hidden_topics(consumer, self._topics())
+        self.report(not hidden, hidden)
+
     async def _prepare(self, consumer: AIOKafkaConsumer, epoch: int) -> bool:
-        owned = sorted(self._owned)
-        known = await committed_offsets(admin_options(self.kafka), self.group, owned)
-        start = await consumer.beginning_offsets(owned) if owned else {}
-        end = await consumer.end_offsets(owned) if owned else {}
-        held = await self._ledger.load(known)
-        suspect = {tp: end[tp] for tp, found in held.items() if found is not None and found.offset > end[tp]}
-        end |= await log_ends(self.kafka, suspect)
+        """Find the places of this assignment and seek there; False when it is over already."""
+        found = await look(self.kafka, consumer, self._ledger, sorted(self._owned))
         if epoch != self._ledger.epoch:
             return False
-        places: dict[TopicPartition, Place] = {}
-        stale: dict[TopicPartition, Checkpoint] = {}
-        for tp in owned:
-            ends = Ends(start[tp], end[tp])
-            checkpoint = held[tp] or Checkpoint(ends.start)
-            loss = first_loss(tp, checkpoint.offset, ends)
-            if loss is not None:
-                checkpoint = await self._account(loss, checkpoint)
-            committed = known[tp]
-            if loss is not None or committed is None or committed.offset != checkpoint.offset:
-                stale[tp] = checkpoint
-            places[tp] = Place(checkpoint, resume_offset(self.reread(checkpoint.offset), ends))
+        places, stale = await resume(found, self.lanes, self.reread)
         if not await self._write(consumer, epoch, stale):
             return False
         self.places = places
@@ -238,23 +198,6 @@ class BatchConsumer:
         for tp, place in places.items():
             consumer.seek(tp, place.position)
         return True
-
-    async def _account(self, loss: Loss, checkpoint: Checkpoint) -> Checkpoint:
-        """Let the role report the loss, then return the checkpoint that counts it and goes on after it."""
-        lane = next(lane for lane in self.lanes if loss.tp.topic in lane.topics)
-        await lane.handler.lost(loss)
-        structlog.get_logger("davylamp.kafka.consumer").error(
-            "lost before read",
-            topic=loss.tp.topic,
-            partition=loss.tp.partition,
-            kind=loss.kind,
-            expected=loss.expected,
-            resumed=loss.resumed,
-            records=loss.records,
-        )
-        counters = dict(checkpoint.counters)
-        add(counters, {LOST: loss.count})
-        return Checkpoint(loss.resumed, counters)
 
     async def _write(
         self, consumer: AIOKafkaConsumer, epoch: int, checkpoints: Mapping[TopicPartition, Checkpoint]
@@ -280,14 +223,16 @@ class BatchConsumer:
                 await asyncio.sleep(0.02)
                 continue
             polled = await consumer.getmany(*mine, timeout_ms=_POLL_MS, max_records=lane.max_records)
+            after = {tp: _after(consumer, tp, records[-1].offset + 1) for tp, records in polled.items()}
             if not polled:
-                self._check_answering(mine)
-                continue
+                self._check_answering(consumer, mine)
             async with lock:
-                if self._ready_epoch == epoch == self._ledger.epoch:
-                    await self._batch(lane, consumer, epoch, polled)
-                else:
+                if self._ready_epoch != epoch or epoch != self._ledger.epoch:
                     self._give_back(consumer, polled)
+                elif polled:
+                    await self._batch(lane, consumer, epoch, polled, after)
+                else:
+                    await self._pass_holes(consumer, epoch, mine)
 
     async def _batch(
         self,
@@ -295,13 +240,14 @@ class BatchConsumer:
         consumer: AIOKafkaConsumer,
         epoch: int,
         polled: Mapping[TopicPartition, Sequence[Record]],
+        after: Mapping[TopicPartition, int],
     ) -> None:
+        """Handle records and commit behind them; `after` is where the next ones begin."""
         batches: list[PartitionBatch] = []
         for tp, records in polled.items():
             place = self.places[tp]
-            if records[0].offset != place.position and not await self._gap(
-                consumer, epoch, tp, records, place
-            ):
+            first = records[0].offset
+            if first != place.position and not await self._gap(consumer, epoch, tp, first, place):
                 return
             batches.append(PartitionBatch(tp, records, place.checkpoint.offset))
         before = {batch.tp: self.places[batch.tp].checkpoint for batch in batches}
@@ -310,28 +256,55 @@ class BatchConsumer:
         for batch in batches:
             counters: Counters = dict(before[batch.tp].counters)
             add(counters, deltas.get(batch.tp, {}))
-            fresh[batch.tp] = Checkpoint(max(batch.committed, batch.records[-1].offset + 1), counters)
-        if await self._write(consumer, epoch, fresh) and epoch == self._ledger.epoch:
-            for tp, checkpoint in fresh.items():
-                self.places[tp] = Place(checkpoint, polled[tp][-1].offset + 1)
+            fresh[batch.tp] = Checkpoint(max(batch.committed, after[batch.tp]), counters)
+        await self._move_on(consumer, epoch, fresh, after)
 
-    async def _gap(
+    async def _pass_holes(
+        self, consumer: AIOKafkaConsumer, epoch: int, mine: Sequence[TopicPartition]
+    ) -> None:
+        """Move on over what gives no records: markers and aborted records of transactions, compaction.
+
+        Otherwise a partition that ends with a marker would never be caught up.
+        """
+        fresh: dict[TopicPartition, Checkpoint] = {}
+        after: dict[TopicPartition, int] = {}
+        for tp in mine:
+            place = self.places[tp]
+            position = _after(consumer, tp, place.position)
+            if position == place.position:
+                continue
+            if not await self._gap(consumer, epoch, tp, position, place):
+                return
+            known = place.checkpoint
+            fresh[tp] = Checkpoint(max(known.offset, position), known.counters)
+            after[tp] = position
+        if fresh:
+            await self._move_on(consumer, epoch, fresh, after)
+
+    async def _move_on(
         self,
         consumer: AIOKafkaConsumer,
         epoch: int,
-        tp: TopicPartition,
-        records: Sequence[Record],
-        place: Place,
+        fresh: Mapping[TopicPartition, Checkpoint],
+        after: Mapping[TopicPartition, int],
+    ) -> None:
+        """Write the checkpoints; if that was done in our epoch, stand at the offsets `after`."""
+        if await self._write(consumer, epoch, fresh) and epoch == self._ledger.epoch:
+            for tp, checkpoint in fresh.items():
+                self.places[tp] = Place(checkpoint, after[tp])
+
+    async def _gap(
+        self, consumer: AIOKafkaConsumer, epoch: int, tp: TopicPartition, first: int, place: Place
     ) -> bool:
-        """Judge records that do not begin where we stood; return whether they may be handled.
+        """Judge a log that goes on at `first`, not where we stood; return whether that may be handled.
 
         Holes of compaction and transactions are no loss: only a log that begins after our place is.
         """
         start = (await consumer.beginning_offsets([tp]))[tp]
-        loss = loss_in_gap(tp, place.checkpoint.offset, place.position, records[0].offset, start)
+        loss = loss_in_gap(tp, place.checkpoint.offset, place.position, first, start)
         if loss is None:
             return True
-        place.checkpoint = await self._account(loss, place.checkpoint)
+        place.checkpoint = await account(self.lanes, loss, place.checkpoint)
         return await self._write(consumer, epoch, {tp: place.checkpoint})
 
     def _give_back(self, consumer: AIOKafkaConsumer, polled: Mapping[TopicPartition, object]) -> None:
@@ -341,7 +314,7 @@ class BatchConsumer:
             if place is not None and tp in consumer.assignment():
                 consumer.seek(tp, place.position)
 
-    def _check_answering(self, mine: Sequence[TopicPartition]) -> None:
+    def _check_answering(self, consumer: AIOKafkaConsumer, mine: Sequence[TopicPartition]) -> None:
         """Report brokers that have not answered a fetch for some seconds, and that they answer again."""
         seen = [at for at in (self.seen_at(tp) for tp in mine) if at is not None]
         if not seen:
@@ -350,7 +323,16 @@ class BatchConsumer:
         if silent_s > _STALE_S:
             self.report(False, "brokers do not answer")
         else:
-            self.report(True, "")
+            self._report_reading(consumer)
+
+
+def _after(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> int:
+    """Return where reading goes on after `offset`: behind it, if aiokafka has passed a hole already.
+
+    Asked right after a poll, before anything is awaited: later, aiokafka may have left for the start of a
+    log that retention cut, which is a loss and no hole.
+    """
+    return max(offset, fetch_position(consumer, tp) or 0)
 
 
 class _Listener(ConsumerRebalanceListener):

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from config.kafka import Kafka
 from connectors.kafka.client import producer_options
+from connectors.kafka.probe import reason_of
 
 Report: TypeAlias = Callable[[bool, str], None]
 _SLOW_S: Final = 3.0
@@ -63,9 +64,13 @@ class ConfirmedProducer:
         return not left
 
     async def partitions(self, topic: str) -> int:
-        """Return how many partitions `topic` has. Raises KafkaError when the brokers are away."""
-        producer = await self._started()
-        return len(await producer.partitions_for(topic) or ())
+        """Return how many partitions `topic` has. Raises KafkaError (brokers away, topic refused)."""
+        try:
+            producer = await self._started()
+            return len(await producer.partitions_for(topic) or ())
+        except KafkaError as error:
+            self._report(False, await self._reason(error, topic))
+            raise
 
     async def stop(self, timeout_s: float) -> None:
         """Close the connections within `timeout_s`; what was not confirmed is nobody's duty any more."""
@@ -79,6 +84,7 @@ class ConfirmedProducer:
     async def _attempt(self, messages: list[Message]) -> tuple[list[Message], str]:
         """Try once; return what was not confirmed and why."""
         waiting: list[tuple[Message, asyncio.Future[object]]] = []
+        topic = ""
         try:
             producer = await self._started()
             for message in messages:
@@ -89,7 +95,7 @@ class ConfirmedProducer:
         except (KafkaError, OSError) as error:
             unsent = messages[len(waiting) :]
             failed, _ = await self._confirmed(waiting)
-            return failed + unsent, type(error).__name__
+            return failed + unsent, await self._reason(error, topic)
         return await self._confirmed(waiting)
 
     async def _confirmed(
@@ -108,6 +114,10 @@ class ConfirmedProducer:
                 failed.append(message)
                 reason = f"{type(error).__name__} on {message.topic}"
         return failed, reason
+
+    async def _reason(self, error: BaseException, topic: str) -> str:
+        reason = await reason_of(error, self._kafka)
+        return reason if topic in reason else f"{reason} on {topic}"
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:

@@ -6,12 +6,24 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from connectors.ecs.stream import Document
+from connectors.siem.answer import error_type, refused_field
 from connectors.siem.target import ALREADY_THERE, DELIVERED, ItemOutcome
 
-ATTEMPTS: Final = 5
+ATTEMPTS: Final = 3
+ANSWER: Final = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.failure_store"
 _FIRST_WAIT_S: Final = 0.5
 _LONGEST_WAIT_S: Final = 30.0
 _ACTION_BYTES: Final = 256
+# What stands at an item but says nothing about its document, whatever the status.
+_OF_THE_TARGET: Final = {
+    "security_exception": "this credential may not write there",
+    "index_not_found_exception": "no template makes it a data stream: run davylamp siem bootstrap",
+    "index_closed_exception": "its index is closed",
+    "cluster_block_exception": "its index is read-only",
+    "validation_exception": "the cluster takes no more shards or indices",
+}
+_CREATED: Final = {"create": {"status": 201}}
+_FLOOD: Final = "read-only: a disk of the cluster is past its flood stage"
 
 
 def by_size(batch: Sequence[Document], indexes: Sequence[int], max_bytes: int) -> Iterator[list[int]]:
@@ -35,15 +47,22 @@ def backoff_s(attempt: int, jitter: float) -> float:
     return whole / 2 + whole / 2 * min(1.0, max(0.0, jitter))
 
 
-def refusal(items: Sequence[Any]) -> str | None:
-    """Return why the target takes no document at all (rights, no data stream template), or None.
+def refusal(items: Sequence[Any]) -> tuple[int, str] | None:
+    """Return which item shows that the target takes nothing as things are, and why; None if none does.
 
-    Such an answer stands at single items, but says nothing about them: the target is away.
+    Rights, no data stream template, a read-only or closed index, no more shards: such an answer stands at
+    single items, but says nothing about them. 429 is never one: that passes.
     """
-    for item in items:
+    for number, item in enumerate(items):
         answer = item.get("create") if isinstance(item, dict) else None
-        if isinstance(answer, dict) and answer.get("status") in {401, 403, 404}:
-            return f"{answer['status']} {_kind(answer)}".strip()
+        if not isinstance(answer, dict):
+            continue
+        status = answer.get("status")
+        if isinstance(status, int) and 400 <= status < 429 and status != 409:
+            kind = error_type(answer)
+            said = _OF_THE_TARGET.get(kind)
+            if said or status in {401, 403, 404}:
+                return number, f"{said or 'it takes no documents'} ({status} {kind})"
     return None
 
 
@@ -51,8 +70,10 @@ def outcome_of(item: Any) -> ItemOutcome:
     """Return what one item of a bulk answer means.
 
     201 delivered; 409 already there (our id is derived); 429 and 5xx retry; the failure store took it
-    or any other status: rejected, with the type and the beginning of the reason.
+    or any other status: rejected, with the type and the field, never the value.
     """
+    if item == _CREATED:
+        return DELIVERED
     answer = item.get("create") if isinstance(item, dict) else None
     if not isinstance(answer, dict) or not isinstance(answer.get("status"), int):
         return ItemOutcome("retry", "an answer without a status")
@@ -63,12 +84,9 @@ def outcome_of(item: Any) -> ItemOutcome:
         return DELIVERED
     if status == 409:
         return ALREADY_THERE
-    kind = _kind(answer)
+    kind = error_type(answer)
     if status == 429 or status >= 500:
-        return ItemOutcome("retry", f"{status} {kind}".strip())
-    return ItemOutcome("rejected", f"{status} {kind}".strip())
-
-
-def _kind(answer: dict[str, Any]) -> str:
-    error = answer.get("error")
-    return str(error.get("type", ""))[:64] if isinstance(error, dict) else ""
+        why = _FLOOD if kind == "cluster_block_exception" else f"{status} {kind}".strip()
+        return ItemOutcome("retry", why)
+    field = refused_field(answer)
+    return ItemOutcome("rejected", f"{status} {kind}".strip() + (f": {field}" if field else ""))

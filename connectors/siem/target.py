@@ -16,6 +16,9 @@ class TargetError(Exception):
 
     - TargetError
       - TargetAwayError
+        - RefusedError (it answers, and takes nothing as things are: rights, templates, a wrong product)
+        - AnswerTooLargeError
+        - NoAnswerInTimeError (the request may have been carried out)
     """
 
 
@@ -24,6 +27,18 @@ class TargetAwayError(TargetError):
 
     The message names the target and the reason, never a secret.
     """
+
+
+class RefusedError(TargetAwayError):
+    """It answers, but takes nothing until somebody changes something; the message says what."""
+
+
+class AnswerTooLargeError(TargetAwayError):
+    """The answer to one request is larger than its bound."""
+
+
+class NoAnswerInTimeError(TargetAwayError):
+    """The request was sent, no answer came in time: it may have been carried out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
+
+import orjson
 
 from connectors.ecs.cloudtrail import document
+from connectors.sources import cloudtrail_overview as overview
+from connectors.sources.cloudtrail_caller import caller, callers, source
+from connectors.sources.cloudtrail_outcome import outcome
+from connectors.sources.cloudtrail_overview import is_overview
+from connectors.sources.cloudtrail_target import credential, targets
+from connectors.sources.cloudtrail_values import major, omitted, truth
 from connectors.sources.moment import seconds
 from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import NOWHERE
-from connectors.sources.untrusted import address, clean, distinct, entity, list_at, object_at, text_at
-from detectors.event import Alias, Contact, Entity, EntityType, Event, Json, Locator, LogSource, Outcome
-from detectors.identifier import source_id
-
-_KEY_CALLS: Final = frozenset(
-    {"CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey", "CreateLoginProfile", "UpdateLoginProfile"}
-)
-_TARGETS: Final[tuple[tuple[str, EntityType], ...]] = (
-    ("bucketName", "bucket"),
-    ("secretId", "secret"),
-    ("userName", "iam_principal"),
-    ("roleName", "iam_principal"),
-    ("roleArn", "iam_principal"),
-    ("dBInstanceIdentifier", "database"),
-    ("dBClusterIdentifier", "database"),
-    ("instanceId", "host"),
-)
+from connectors.sources.untrusted import clean, distinct, entity, text_at
+from detectors.event import Alias, Contact, Entity, Event, Json, Locator, LogSource, Outcome
+from detectors.identifier import digest16, source_id
 
 
 class CloudTrail:
-    """One CloudTrail record an event. Event time is `eventTime`, the end of the call."""
+    """One CloudTrail record an event. Event time is `eventTime`, the end of the call.
+
+    Insights and aggregated events are events too; they have no caller of their own.
+    """
 
     kind: str = "cloudtrail"
     logsources: tuple[LogSource, ...] = (LogSource("aws", "cloudtrail", None),)
     aliases: Mapping[str, str] = MappingProxyType({})
 
     def recognise(self, value: Json) -> bool:
-        """Return whether `value` has the keys that every record has."""
-        return isinstance(value, dict) and "eventName" in value and "eventSource" in value
+        """Return whether `value` has the keys that every record has, or those of an overview."""
+        if not isinstance(value, dict):
+            return False
+        return ("eventName" in value and "eventSource" in value) or is_overview(value)
 
     def recognise_line(self, line: bytes) -> bool:
         """CloudTrail has no text format."""
@@ -46,45 +46,54 @@ class CloudTrail:
 
     def parse(self, value: Any, locator: Locator, origin: Mapping[str, str] = NOWHERE) -> Event:
         """Return the event. Raises Reject."""
-        if not isinstance(value, dict):
+        if type(value) is not dict:
             raise Reject(Reason.WRONG_TYPE, "a record is an object")
-        if not isinstance(value.get("eventName"), str) or not isinstance(value.get("eventSource"), str):
-            raise Reject(Reason.WRONG_TYPE, "eventName and eventSource are texts")
-        if value["eventSource"] == "aws:s3":
+        name, service, version = value.get("eventName"), value.get("eventSource"), value.get("eventVersion")
+        if service == "aws:s3":
             raise Reject(Reason.POINTER, "an S3 notification, holds no event")
-        return Event(self, seconds(value.get("eventTime"), "eventTime"), value, locator, origin)
+        if type(version) is str and not version.startswith("1."):
+            _check(version)
+        if type(name) is not str or type(service) is not str or "insightDetails" in value:
+            return Event(self, _overview_time(value), value, locator, origin)
+        time = value.get("eventTime")
+        at = _time(time) if type(time) is str else seconds(time, "eventTime")
+        return Event(self, at, value, locator, origin)
 
     def event_id(self, event: Event) -> str:
-        """Return eventID, or the locator when there is none."""
-        text = text_at(event.fields, "eventID")
-        return source_id(text) if text else str(event.locator)
+        """Return eventID (aggregated events: eventId), or the locator when there is none.
+
+        A record that completes an earlier one under the same id is another event: its content is in the id.
+        """
+        fields = event.fields
+        text = text_at(fields, "eventID") or text_at(fields, "eventId")
+        if not text:
+            return str(event.locator)
+        if "addendum" in fields and text_at(fields, "addendum", "originalEventID") == text:
+            whole = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode()
+            return f"{source_id(text)}/{digest16(whole)}"
+        return source_id(text)
 
     def entities(self, event: Event) -> Sequence[Entity]:
-        """Return the credential at risk first for key calls, else the caller."""
+        """Return the credential at risk first for key calls, else the caller, else its address."""
         fields = event.fields
-        found = [] if fields["eventName"] not in _KEY_CALLS else [_credential(fields)]
-        found += [*_callers(fields), *_source(fields), *_targets(fields)]
-        return distinct(found)
+        if is_overview(fields):
+            return overview.entities(fields)
+        found = [*credential(fields), *callers(fields), *source(fields), *targets(fields)]
+        return distinct(found) or [entity("iam_principal", caller(fields), "actor")]
 
     def outcome(self, event: Event) -> Outcome:
-        """Return failure on an error code, or when a console login says so."""
-        fields = event.fields
-        if fields.get("errorCode") or fields.get("errorMessage"):
-            return "failure"
-        if fields["eventName"] == "ConsoleLogin":
-            said = text_at(fields, "responseElements", "ConsoleLogin")
-            return "success" if said == "Success" else "failure" if said == "Failure" else "unknown"
-        return "success"
+        """Return failure on an error, or when a sign-in says so; an overview has no outcome."""
+        return "unknown" if is_overview(event.fields) else outcome(event.fields)
 
     def summary(self, event: Event) -> str:
         """Return who called what from where, and how it ended."""
         fields = event.fields
+        if is_overview(fields):
+            return overview.summary(fields)
         service = clean(str(fields["eventSource"]).removesuffix(".amazonaws.com"))
         call = f"{service}:{clean(str(fields['eventName']))}"
         origin = clean(text_at(fields, "sourceIPAddress") or "an unknown address")
-        error = text_at(fields, "errorCode")
-        ending = f" and got {clean(error)}" if error else ""
-        return f"{clean(_name(fields))} called {call} from {origin}{ending}"
+        return f"{clean(caller(fields))} called {call} from {origin}{_ending(fields)}"
 
     def aliases_in(self, event: Event) -> Sequence[Alias]:
         """CloudTrail proves no alias that outlives a session."""
@@ -99,58 +108,30 @@ class CloudTrail:
         return document(event)
 
 
-def _name(fields: Mapping[str, Any]) -> str:
-    identity = object_at(fields, "userIdentity")
-    for key in ("arn", "userName", "principalId", "invokedBy", "accountId", "type"):
-        text = text_at(identity, key)
-        if text:
-            return text
-    return "an unnamed caller"
+@lru_cache(maxsize=4096)
+def _time(text: str) -> float:
+    """`seconds` of an eventTime: they have whole seconds, so a busy trail repeats them."""
+    return seconds(text, "eventTime")
 
 
-def _callers(fields: Mapping[str, Any]) -> list[Entity]:
-    identity = object_at(fields, "userIdentity")
-    found = [entity("iam_principal", _name(fields), "actor")]
-    issuer = text_at(identity, "sessionContext", "sessionIssuer", "arn")
-    if issuer:
-        found.append(entity("iam_principal", issuer, "actor"))
-    key = text_at(identity, "accessKeyId")
-    if key:
-        found.append(entity("access_key", key, "actor"))
-    return found
+def _check(version: str) -> None:
+    if major(version) not in {None, 1}:
+        raise Reject(Reason.UNKNOWN_VERSION, "eventVersion is none of 1.x")
 
 
-def _source(fields: Mapping[str, Any]) -> list[Entity]:
-    text = text_at(fields, "sourceIPAddress")
-    if not text:
-        return []
-    ip = address(text)
-    return [Entity("address", ip, "source") if ip else entity("host", text, "source")]
+def _overview_time(value: dict[str, Any]) -> float:
+    if not is_overview(value):
+        raise Reject(Reason.WRONG_TYPE, "eventName and eventSource are texts")
+    told = value.get("insightDetails", value.get("summary"))
+    if not isinstance(told, dict):
+        raise Reject(Reason.WRONG_TYPE, "insightDetails and summary are objects")
+    return seconds(*overview.time_of(value))
 
 
-def _credential(fields: Mapping[str, Any]) -> Entity:
-    user = text_at(fields, "requestParameters", "userName")
-    user = user or text_at(fields, "responseElements", "accessKey", "userName")
-    user = user or text_at(fields, "userIdentity", "userName")
-    return entity("credential", f"iam:{user or _name(fields)}", "target")
-
-
-def _targets(fields: Mapping[str, Any]) -> list[Entity]:
-    asked = object_at(fields, "requestParameters")
-    account = text_at(fields, "userIdentity", "accountId") or text_at(fields, "recipientAccountId")
-    found: list[Entity] = []
-    for key, kind in _TARGETS:
-        text = text_at(asked, key)
-        if not text:
-            continue
-        if kind == "iam_principal" and account and not text.startswith("arn:"):
-            text = f"arn:aws:iam::{account}:{'user' if key == 'userName' else 'role'}/{text}"
-        found.append(entity(kind, text, "target"))
-    for item in list_at(asked, "instancesSet", "items")[:8]:
-        machine = text_at(item, "instanceId")
-        if machine:
-            found.append(entity("host", machine, "target"))
-    made = text_at(fields, "responseElements", "accessKey", "accessKeyId") or text_at(asked, "accessKeyId")
-    if made:
-        found.append(entity("access_key", made, "target"))
-    return found
+def _ending(fields: Mapping[str, Any]) -> str:
+    error = text_at(fields, "errorCode")
+    ending = f" and got {clean(error)}" if error else " and failed" if outcome(fields) == "failure" else ""
+    if truth(text_at(fields, "additionalEventData", "MFAUsed")) is False:
+        ending += " without MFA"
+    left_out = omitted(fields)
+    return f"{ending} ({', '.join(left_out)} left out for size)" if left_out else ending

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any, Final
 
 import orjson
@@ -12,12 +13,24 @@ import orjson
 from connectors.sources.reject import Reason, Reject
 
 MAX_NESTING: Final = 100
+SHORTEST: Final = 20
+"""Bytes; no event and no envelope with an event inside is shorter: a time alone takes as many."""
+SHORTEST_JSON: Final = 48
+"""Bytes; no event in JSON is shorter."""
+TINY: Final = object()
+"""Stands for what is too short for an event and was not decoded."""
+_VALUES: Final = 2
+_WORTH_PATIENCE: Final = 48
+_WORTH_SPLITTING: Final = 64
+_MENDABLE: Final = (b"\\u", b"NaN", b"Infinity")
 BOM: Final = b"\xef\xbb\xbf"
 _CUT: Final = re.compile(rb"\[Truncated\.{3}\]?\s*\Z")
-_QUOTED: Final = re.compile(rb'"[^"]*"')
-_AS_BRACES: Final = bytes.maketrans(b"[]", b"{}")
-_NO_BRACKETS: Final = bytes(sorted(set(range(256)) - set(b'{}[]"')))
+_LEVELS_AROUND: Final = range(254 - MAX_NESTING)
 _SPACE: Final = re.compile(r"\s*")
+
+
+class MoreFollows(Reject):
+    """The text begins with a whole JSON value, and more text comes after it."""
 
 
 class _NotFiniteError(ValueError):
@@ -31,27 +44,27 @@ def _refuse(_constant: str) -> Any:
 _PATIENT: Final = json.JSONDecoder(parse_constant=_refuse)
 
 
-def shallow(text: bytes) -> bool:
-    """Return whether valid JSON `text` is nested at most 100 levels.
+def few_brackets(text: bytes) -> bool:
+    """Return whether `text` holds at most 100 opening brackets: then it cannot be nested deeper.
 
-    Counting brackets answers for most events. For the others the text is reduced to its brackets,
-    strings taken out first, and the innermost pairs are removed once a level.
+    `replace` looks with memchr and stops at the limit; `count` of a byte takes ten times as long.
     """
-    opened = text.count(b"{")
-    if b"[" in text:
-        opened += text.count(b"[")
-    if opened <= MAX_NESTING:
-        return True
-    bare = text.replace(b"\\\\", b"") if b"\\\\" in text else text
-    bare = bare.replace(b'\\"', b"") if b"\\" in bare else bare
-    brackets = bare.translate(_AS_BRACES, _NO_BRACKETS).replace(b'""', b"")
-    if b'"' in brackets:
-        brackets = _QUOTED.sub(b"", brackets)
-    for _ in range(MAX_NESTING):
-        if not brackets:
-            return True
-        brackets = brackets.replace(b"{}", b"")
-    return not brackets
+    objects = len(text) - len(text.replace(b"{", b"", MAX_NESTING + 1))
+    return objects + len(text) - len(text.replace(b"[", b"", MAX_NESTING + 1)) <= MAX_NESTING
+
+
+def shallow(value: Any) -> bool:
+    """Return whether a decoded value is nested at most 100 levels.
+
+    orjson writes 254 levels and refuses the next, so 154 more around the value make it count.
+    """
+    for _ in _LEVELS_AROUND:
+        value = (value,)
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def decode(text: bytes) -> Any:
@@ -63,7 +76,7 @@ def decode(text: bytes) -> Any:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return _patient(text, error)
-    if not shallow(text):
+    if not few_brackets(text) and not shallow(value):
         raise Reject(Reason.TOO_DEEP, f"nested over {MAX_NESTING} levels")
     return value
 
@@ -74,23 +87,35 @@ def _patient(text: bytes, error: orjson.JSONDecodeError) -> Any:
         raise Reject(Reason.TOO_DEEP, f"nested over {MAX_NESTING} levels")
     if "infinity" in said:
         raise Reject(Reason.NAN, "a number is too large for a double")
-    if _CUT.search(text[-64:]):
+    if b"[Truncated." in text[-64:] and _CUT.search(text[-64:]):
         raise Reject(Reason.TRUNCATED, "cut by its writer")
+    if len(text) < _WORTH_PATIENCE or not any(mark in text for mark in _MENDABLE):
+        raise _unreadable(text, error)
     try:
-        readable = text.decode("utf-8")
-    except UnicodeDecodeError as wrong:
-        raise Reject(Reason.NOT_UTF8, f"byte {wrong.start} is not UTF-8") from None
-    try:
-        value = _PATIENT.decode(readable)
+        value = _PATIENT.decode(text.decode("utf-8"))
         plain = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
     except _NotFiniteError:
         raise Reject(Reason.NAN, "NaN or Infinity is not JSON") from None
     except RecursionError:
         raise Reject(Reason.TOO_DEEP, f"nested over {MAX_NESTING} levels") from None
+    except json.JSONDecodeError as wrong:
+        if wrong.msg.startswith("Extra data"):
+            raise MoreFollows(Reason.BAD_JSON, f"character {wrong.pos}: more after the value") from None
+        raise _unreadable(text, error) from None
     except ValueError:
-        reason = Reason.TRUNCATED if "end of data" in said else Reason.BAD_JSON
-        raise Reject(reason, f"character {error.pos}: {said}") from None
+        raise _unreadable(text, error) from None
     return _again(plain)
+
+
+def _unreadable(text: bytes, error: orjson.JSONDecodeError) -> Reject:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        return Reject(Reason.NOT_UTF8, f"byte {wrong.start} is not UTF-8")
+    detail = f"character {error.pos}: {error.msg}"
+    if "after document" in error.msg:
+        return MoreFollows(Reason.BAD_JSON, detail)
+    return Reject(Reason.TRUNCATED if "end of data" in error.msg else Reason.BAD_JSON, detail)
 
 
 def _again(plain: bytes) -> Any:
@@ -98,44 +123,55 @@ def _again(plain: bytes) -> Any:
         value = orjson.loads(plain)
     except orjson.JSONDecodeError:
         raise Reject(Reason.NAN, "a number is too large") from None
-    if not shallow(plain):
+    if not few_brackets(plain) and not shallow(value):
         raise Reject(Reason.TOO_DEEP, f"nested over {MAX_NESTING} levels")
     return value
 
 
-def several(text: bytes) -> Iterator[tuple[bytes, Any]]:
-    """Yield (text, value) of each JSON value in JSON Lines or concatenated JSON.
+def too_short(text: bytes) -> bool:
+    """Return whether stripped `text` is too short for an event, or for the JSON that it begins as."""
+    return len(text) < SHORTEST or (len(text) < SHORTEST_JSON and text[:1] in {b"{", b"["})
 
-    A piece that cannot be read comes as (text, Reject) and does not lose the others.
+
+def several(text: bytes) -> Iterator[tuple[bytes, Any]]:
+    """Yield (text, value) of each line of JSON Lines, or of each value in a line with several.
+
+    A piece that cannot be read comes as (text, Reject) and does not lose the others; what is too short for
+    an event comes as (text, TINY), not decoded.
     """
-    for line in text.split(b"\n"):
+    for line in BytesIO(text):
         piece = line.strip()
-        if not piece:
+        if too_short(piece):
+            if piece:
+                yield piece, TINY
             continue
         try:
             yield piece, decode(piece)
-        except Reject as reject:
-            parts = list(concatenated(piece)) if reject.reason is Reason.BAD_JSON else []
-            if any(isinstance(value, dict | list) for _, value in parts):
-                yield from parts
-            else:
+        except MoreFollows as reject:
+            if len(piece) < _WORTH_SPLITTING:
                 yield piece, reject
+            else:
+                yield from concatenated(piece)
+        except Reject as reject:
+            yield piece, reject
 
 
 def concatenated(text: bytes) -> Iterator[tuple[bytes, Any]]:
-    """Yield (text, value) of JSON values that stand one after another, also over several lines."""
+    """Yield (text, value) of JSON values that stand one after another, also over several lines.
+
+    Values shorter than 32 characters on average are no events: such a text ends with a Reject.
+    """
     try:
         readable = text.decode("utf-8")
     except UnicodeDecodeError as wrong:
         yield text, Reject(Reason.NOT_UTF8, f"byte {wrong.start} is not UTF-8")
         return
-    at = 0
+    at, count = _past_space(readable, 0), 0
     while at < len(readable):
-        found = _SPACE.match(readable, at)
-        at = found.end() if found else at
-        if at >= len(readable):
-            return
+        count += 1
         try:
+            if count > _VALUES + at // 32:
+                raise Reject(Reason.BAD_JSON, f"character {at}: too many values too short for an event")
             _, end = _PATIENT.raw_decode(readable, at)
             piece = readable[at:end].encode("utf-8", "replace")
             yield piece, decode(piece)
@@ -149,4 +185,9 @@ def concatenated(text: bytes) -> Iterator[tuple[bytes, Any]]:
             rest = readable[at:].encode("utf-8", "replace")
             yield rest, Reject(Reason.BAD_JSON, f"character {at}: text that is not JSON")
             return
-        at = end
+        at = _past_space(readable, end)
+
+
+def _past_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at

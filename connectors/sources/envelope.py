@@ -7,7 +7,8 @@ from typing import Final
 
 import orjson
 
-from connectors.sources.decoding import shallow
+from connectors.sources.decoding import few_brackets, shallow
+from connectors.sources.envelope_array import WHOLE
 from connectors.sources.envelope_log_shipper import LIFTS
 from connectors.sources.reject import Reject
 from connectors.sources.source import NOWHERE, Source
@@ -18,6 +19,7 @@ from detectors.event import Locator
 MAX_BYTES: Final = 32 * 1024 * 1024
 MAX_EVENTS: Final = 10_000
 MAX_DEPTH: Final = 4
+MAX_REJECTS: Final = 16
 
 
 def unpack(
@@ -30,24 +32,26 @@ def unpack(
     max_bytes: int = MAX_BYTES,
     max_events: int = MAX_EVENTS,
     max_depth: int = MAX_DEPTH,
+    max_rejects: int = MAX_REJECTS,
     origin: Mapping[str, str] = NOWHERE,
 ) -> Unpacked:
     """Return the events of one record's value. Never raises on any bytes.
 
     `max_bytes` bounds the value before and after decompression, `max_events` the events taken,
-    `max_depth` the envelopes inside one another.
+    `max_depth` the envelopes inside one another, `max_rejects` the bad items that are named one by one.
     """
     # The usual record is one event: read it without asking first. What is not ends in the long way.
-    if value and len(value) <= max_bytes:
+    if value and len(value) <= max_bytes and len(value) <= WHOLE:
         first = value[0]
         try:
-            if first == 0x7B and shallow(value):
-                event = source.parse(orjson.loads(value), Locator(topic, partition, offset, 0), origin)
-                if LIFTS not in event.fields:
-                    return Unpacked([event])
+            if first == 0x7B:
+                fields = orjson.loads(value)
+                if LIFTS not in fields and (few_brackets(value) or shallow(fields)):
+                    return Unpacked([source.parse(fields, Locator(topic, partition, offset, 0), origin)])
             elif first == 0x5B and source.recognise_line(value) and b"\n" not in value[:-1]:
                 return Unpacked([source.parse(value, Locator(topic, partition, offset, 0), origin)])
         except (orjson.JSONDecodeError, Reject):
             pass
-    work = Unpacking(source, Locator(topic, partition, offset, 0), origin, max_bytes, max_events, max_depth)
+    place = Locator(topic, partition, offset, 0)
+    work = Unpacking(source, place, origin, max_bytes, max_events, max_depth, max_rejects)
     return work.run(value or b"")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from connectors.sources.envelope_aws import packed
-from connectors.sources.layer import Layer, content, stated
+from connectors.sources.layer import Layer, Rows, content, stated
 from connectors.sources.untrusted import text_at
 
 _RESOURCE: Final = re.compile(
@@ -15,7 +14,7 @@ _RESOURCE: Final = re.compile(
 )
 
 
-def diagnostic(value: Any) -> Sequence[Layer] | None:
+def diagnostic(value: Any) -> list[Layer] | None:
     """One diagnostic record: `properties.log`; the resource id names subscription and cluster."""
     properties = value.get("properties") if isinstance(value, dict) else None
     if not isinstance(properties, dict) or "log" not in properties or "category" not in value:
@@ -26,18 +25,21 @@ def diagnostic(value: Any) -> Sequence[Layer] | None:
         region=value.get("location"),
         cluster=found[2] if found else None,
     )
-    return [Layer(content(properties["log"], "properties.log"), origin)]
+    return [Layer(content(properties["log"], "properties.log"), origin, text_at(value, "time"))]
 
 
-def records(value: dict[str, Any]) -> Iterable[Layer] | None:
+def records(value: dict[str, Any]) -> Rows | None:
     """`records[]`: of Azure diagnostics, of Firehose (`data` is base64), or of events themselves."""
     rows = value.get("records")
     if not isinstance(rows, list):
         return None
-    return (layer for row in rows for layer in _row(row))
+    return Rows(rows, _row)
 
 
-def _row(row: Any) -> Sequence[Layer]:
-    if isinstance(row, dict) and "data" in row:
-        return [Layer(packed(row, "records[]"))]
-    return diagnostic(row) or [Layer(row if isinstance(row, dict) else content(row, "records[]"))]
+def _row(row: Any) -> Layer:
+    if not isinstance(row, dict):
+        return Layer(content(row, "records[]"))
+    if "data" in row:
+        return Layer(packed(row, "records[]"))
+    layers = diagnostic(row)
+    return layers[0] if layers else Layer(row)

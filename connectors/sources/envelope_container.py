@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Final
 
+from connectors.sources.decoding import SHORTEST
 from connectors.sources.layer import Layer
 from connectors.sources.reject import Reason, Reject
 
@@ -13,6 +15,10 @@ _CRI: Final = re.compile(
     rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)"
     rb" (stdout|stderr) ([FP])(?::[^ \n]{1,64})?(?: |$)"
 )
+
+
+NO_LINE: Final = Layer(None)
+"""Stands for a line among CRI lines that is none."""
 
 
 def recognise_cri(text: bytes) -> bool:
@@ -26,16 +32,17 @@ def cri(text: bytes) -> Iterator[Layer]:
     A partial line whose end is not in this value is one Reject, `partial`.
     """
     waiting: dict[bytes, list[bytes]] = {}
-    for line in text.split(b"\n"):
-        found = _CRI.match(line)
+    for ended in BytesIO(text):
+        line = ended.removesuffix(b"\n")
+        found = _CRI.match(line) if len(line) > SHORTEST else None
         if found is None:
-            if line.strip():
-                yield Layer(Reject(Reason.BAD_JSON, "a line that is no CRI line among CRI lines"))
+            if line and not line.isspace():
+                yield NO_LINE
             continue
         parts = waiting.setdefault(found[1], [])
         parts.append(line[found.end() :])
         if found[2] == b"F":
-            yield Layer(b"".join(parts))
+            yield Layer(b"".join(parts), time=line[: line.index(b" ")].decode())
             parts.clear()
     for parts in waiting.values():
         if parts:

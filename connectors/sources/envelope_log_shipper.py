@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from connectors.sources.decoding import SHORTEST
 from connectors.sources.kubernetes_place import place
 from connectors.sources.layer import Layer, content, stated
 from connectors.sources.reject import Reason, Reject
+from connectors.sources.source import NOWHERE
 from connectors.sources.untrusted import text_at
 
 LIFTS: Final = "kubernetes"
@@ -18,6 +20,7 @@ _MARKS: Final = frozenset(
 _ITS_OWN: Final = frozenset(
     {"kubernetes", "log", "stream", "logtag", "_p", "@timestamp", "@metadata", "agent"}
 )
+_PLACES: Final = ("kubernetes", "cloud", "orchestrator")
 _TIMES: Final = ("timestamp", "date", "time")
 
 
@@ -30,7 +33,9 @@ def shipped(value: dict[str, Any]) -> Sequence[Layer] | None:
         return None
     if isinstance(line, str) and "P" in (value.get("logtag"), value.get("_p")):
         line = Reject(Reason.PARTIAL, "a container line without its end")
-    return [Layer(line, _origin(value))]
+    if isinstance(line, Reject) or (isinstance(line, str) and len(line) < SHORTEST):
+        return [Layer(line)]
+    return [Layer(line, _origin(value), text_at(value, "time") or text_at(value, "@timestamp"))]
 
 
 def lifted(value: dict[str, Any]) -> Sequence[Layer]:
@@ -54,7 +59,9 @@ def _line(value: dict[str, Any]) -> Any:
     return content(value["log"], "log") if "log" in value else None
 
 
-def _origin(value: dict[str, Any]) -> dict[str, str]:
+def _origin(value: dict[str, Any]) -> Mapping[str, str]:
+    if not any(value.get(key) for key in _PLACES):
+        return NOWHERE
     return stated(
         account=text_at(value, "cloud", "account", "id"),
         region=text_at(value, "cloud", "region"),

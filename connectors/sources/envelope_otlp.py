@@ -4,51 +4,64 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from connectors.sources.kubernetes_place import resource
-from connectors.sources.layer import Layer, Packed, content, wrong
+from connectors.sources.layer import Layer, Packed, Rows, content, wrong
 from connectors.sources.reject import Reason, Reject
+from connectors.sources.source import NOWHERE
 from connectors.sources.untrusted import list_at, object_at
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}\Z")
 
 
-def export(value: dict[str, Any]) -> Iterable[Layer] | None:
+def export(value: dict[str, Any]) -> Iterable[Layer] | Rows | None:
     """`resourceLogs[].scopeLogs[].logRecords[]`: each record's body, else its attributes."""
     if "resourceLogs" not in value:
         return None
     groups = value["resourceLogs"]
     if not isinstance(groups, list):
         return [Layer(wrong(groups, "resourceLogs", "a list"))]
-    return (layer for group in groups for layer in _group(group))
+    return Rows(groups, _group, frozenset({"scopeLogs"}))
 
 
-def _group(group: Any) -> Iterator[Layer]:
+def _group(group: Any) -> Layer:
     if not isinstance(group, dict):
-        yield Layer(wrong(group, "resourceLogs[]", "an object"))
-        return
-    try:
-        origin = resource(members(list_at(group, "resource", "attributes")))
-    except Reject:
-        origin = {}
+        return Layer(wrong(group, "resourceLogs[]", "an object"))
     scopes = group.get("scopeLogs")
     if not isinstance(scopes, list):
-        yield Layer(wrong(scopes, "scopeLogs", "a list"))
-        return
-    for scope in scopes:
-        rows = scope.get("logRecords") if isinstance(scope, dict) else None
-        if isinstance(rows, list):
-            yield from (Layer(_record(row), origin) for row in rows)
-        else:
-            yield Layer(wrong(rows, "logRecords", "a list"))
+        return Layer(wrong(scopes, "scopeLogs", "a list"))
+    return Layer(
+        Rows(scopes, _scope, frozenset({"logRecords"})),
+        _origin(group) if scopes and "resource" in group else NOWHERE,
+    )
+
+
+def _origin(group: dict[str, Any]) -> Mapping[str, str]:
+    try:
+        return resource(members(list_at(group, "resource", "attributes")))
+    except Reject:
+        return NOWHERE
+
+
+def _scope(scope: Any) -> Layer:
+    rows = scope.get("logRecords") if isinstance(scope, dict) else None
+    if not isinstance(rows, list):
+        return Layer(wrong(rows, "logRecords", "a list"))
+    return Layer(Rows(rows, _record_layer, frozenset({"body", "attributes"})))
+
+
+def _record_layer(row: Any) -> Layer:
+    return Layer(_record(row))
 
 
 def _record(row: Any) -> Any:
     """The payload of one log record. Istio's own exporter may put the fields into the attributes."""
     if not isinstance(row, dict):
         return wrong(row, "logRecords[]", "an object")
+    if not row.get("body") and not row.get("attributes"):
+        return None
     body = object_at(row, "body")
     if "bytesValue" in body:
         packed = body["bytesValue"]
@@ -77,7 +90,7 @@ def members(pairs: Any) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Return an AnyValue as the JSON value that it stands for. Raises Reject."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise wrong(value, "an OTLP value", "an object")
     for kind, said in value.items():
         if kind in {"stringValue", "bytesValue"} and isinstance(said, str):

@@ -11,8 +11,9 @@ from typing import BinaryIO, Final
 
 import orjson
 
-from connectors.sources.decoding import shallow
+from connectors.sources.decoding import few_brackets, shallow
 from connectors.sources.envelope import unpack
+from connectors.sources.envelope_array import WHOLE, array_chunks
 from connectors.sources.envelope_log_shipper import LIFTS
 from connectors.sources.gunzip import MAGIC
 from connectors.sources.reject import Reason, Reject
@@ -62,10 +63,11 @@ def _read(stream: BinaryIO | io.BufferedReader, name: str, source: Source) -> It
             try:
                 if line[0] == 0x5B and recognise_line(line):
                     found = parse(line, Locator(name, 0, number, 0))
-                elif len(line) <= LINE_LIMIT and shallow(line):
-                    found = parse(loads(line), Locator(name, 0, number, 0))
-                    if LIFTS in found.fields:
-                        found = None
+                elif len(line) <= WHOLE:
+                    value = loads(line)
+                    usual = type(value) is dict and LIFTS not in value
+                    usual = usual and (few_brackets(line) or shallow(value))
+                    found = parse(value, Locator(name, 0, number, 0)) if usual else None
                 else:
                     found = None
             except (orjson.JSONDecodeError, Reject):
@@ -87,7 +89,7 @@ def _line(
             line = stream.readline(LINE_LIMIT)
         yield Reject(Reason.TOO_LARGE, f"a line over {LINE_LIMIT} bytes", Locator(name, 0, number, 0))
         return
-    found = unpack(line, source, name, 0, number, max_events=_EVERY)
+    found = unpack(line, source, name, 0, number, max_events=_EVERY, max_rejects=_EVERY)
     yield from found.events
     yield from found.rejects
 
@@ -100,6 +102,8 @@ def _starts_document(first: bytes) -> bool:
     if not text:
         return False
     if text[:1] not in (b"{", b"[") or text[1:5].isdigit():
+        return False
+    if len(text) > WHOLE and array_chunks(text) is not None:
         return False
     try:
         orjson.loads(text)
@@ -121,6 +125,6 @@ def _document(
             for number, line in enumerate(lines, 1):
                 yield from _line(line, lines, name, number, source)
             return
-    found = unpack(whole, source, name, 0, 1, max_bytes=DOCUMENT_LIMIT, max_events=_EVERY)
+    found = unpack(whole, source, name, 0, 1, max_bytes=DOCUMENT_LIMIT, max_events=_EVERY, max_rejects=_EVERY)
     yield from found.events
     yield from found.rejects

@@ -1,66 +1,82 @@
-"""Istio's default TEXT access log format (1.9 and later), read into the keys of its JSON encoding.
+"""Istio's own TEXT access log formats, read into the keys of its JSON encoding.
 
-Source: istio `pilot/pkg/model/telemetry_logging.go`. Paths, user agents and authorities are the
-caller's and may hold quotes and spaces: what the proxy set is read from the line's two ends inwards.
+Source: istio `pilot/pkg/model/telemetry_logging.go` (1.9 and later), its predecessors in
+`pilot/pkg/networking/core`, and Envoy's default format.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
+from connectors.sources.istio_format import TextFormat, number_of, read_line
 from connectors.sources.reject import Reason, Reject
 
 LINE_LIMIT: Final = 64 * 1024
-INTEGERS: Final = ("response_code", "bytes_received", "bytes_sent", "duration", "upstream_service_time")
+_NUMBERS: Final = ("response_code", "bytes_received", "bytes_sent", "duration")
 _START: Final = re.compile(rb"\s*\[\d{4}-\d\d-\d\dT")
-_STATUS: Final = re.compile(r'" (\d{1,5}|-) (\S+) (\S+) (\S+) "')
-_SIZES: Final = re.compile(r'" (\d{1,18}|-) (\d{1,18}|-) (\d{1,18}|-) (\d{1,18}|-) "')
-_SPACED_TAIL: Final = (
-    "upstream_cluster",
-    "upstream_local_address",
-    "downstream_local_address",
-    "downstream_remote_address",
-    "requested_server_name",
-    "route_name",
+_HEAD: Final = (
+    '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" '
+    "%RESPONSE_CODE% %RESPONSE_FLAGS% "
+)
+_MIDDLE: Final = (
+    "%BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "
+    '"%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"'
+)
+_TAIL: Final = (
+    " %UPSTREAM_CLUSTER% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% "
+    "%DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME%"
+)
+_FAILURE: Final = '"%UPSTREAM_TRANSPORT_FAILURE_REASON%" '
+_POLICY: Final = '"%DYNAMIC_METADATA(istio.mixer:status)%" '
+_DETAILS: Final = "%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "
+_TEXTS: Final = (
+    _HEAD + _DETAILS + _FAILURE + _MIDDLE + _TAIL + " %ROUTE_NAME%",
+    _HEAD + _POLICY + _FAILURE + _MIDDLE + _TAIL + " %ROUTE_NAME%",
+    _HEAD + _POLICY + _FAILURE + _MIDDLE + _TAIL,
+    _HEAD + _POLICY + _MIDDLE + _TAIL + " %ROUTE_NAME%",
+    _HEAD + _POLICY + _MIDDLE + _TAIL,
+    _HEAD + _MIDDLE,
 )
 
 
+@cache
+def own_formats() -> tuple[TextFormat, ...]:
+    """Istio 1.9 and later, 1.4 to 1.8, earlier ones with one or two quoted reasons, Envoy's default."""
+    return tuple(TextFormat(text) for text in _TEXTS)
+
+
 def looks_like_line(line: bytes) -> bool:
-    """Return whether `line` begins as an access log line does."""
+    """Return whether `line` begins as an access log line of Istio's own formats does."""
     return _START.match(line) is not None
 
 
-def parse_line(line: bytes) -> dict[str, Any]:
-    """Return the line under the JSON encoding's keys; "-" is None, numbers are ints.
+def parse_line(line: bytes, formats: Sequence[TextFormat] = ()) -> dict[str, Any]:
+    """Return the line under the JSON encoding's keys; "-" and "" are None, numbers are ints.
 
-    Bytes that are not UTF-8 become U+FFFD: a caller's user agent must not hide its own line.
-    Raises Reject: too_large (64 KiB), unknown_shape.
+    `formats` are tried before Istio's own. Bytes that are not UTF-8 become U+FFFD: a caller's user agent
+    must not hide its own line. Empty values at a line's end (`omitEmptyValues`) are spaces, which
+    shippers strip. Raises Reject: too_large (64 KiB), unknown_shape.
     """
     if len(line) > LINE_LIMIT:
         raise Reject(Reason.TOO_LARGE, f"an access log line of {len(line)} bytes")
     text = line.decode("utf-8", "replace").strip()
-    time, opened, rest = text.partition('] "')
-    status = _STATUS.search(rest)
-    if not opened or not time.startswith("[") or status is None:
-        raise Reject(Reason.UNKNOWN_SHAPE, "the line's head is not Istio's default format (1.9 and later)")
-    sizes = _SIZES.search(rest, status.end())
-    if sizes is None:
-        raise Reject(Reason.UNKNOWN_SHAPE, "the line's byte counts are not where the default format has them")
-    return {
-        "start_time": time[1:],
-        **_request(rest[: status.start()]),
-        "response_code": _number(status[1]),
-        "response_flags": _value(status[2]),
-        "response_code_details": _value(status[3]),
-        "connection_termination_details": _value(status[4]),
-        "upstream_transport_failure_reason": _value(rest[status.end() : sizes.start()]),
-        "bytes_received": _number(sizes[1]),
-        "bytes_sent": _number(sizes[2]),
-        "duration": _number(sizes[3]),
-        "upstream_service_time": _number(sizes[4]),
-        **_tail(rest[sizes.end() :]),
-    }
+    known = (*formats, *own_formats()) if formats else own_formats()
+    found = read_line(text, known) or _stripped(text, known)
+    if found is None:
+        raise Reject(Reason.UNKNOWN_SHAPE, "an access log line of no known format")
+    return found
+
+
+def _stripped(text: str, known: Sequence[TextFormat]) -> dict[str, Any] | None:
+    for lost in (" ", "  "):
+        for format_ in known:
+            found = format_.usual(text + lost)
+            if found is not None:
+                return found
+    return None
 
 
 def normalise(record: dict[str, Any]) -> None:
@@ -69,37 +85,14 @@ def normalise(record: dict[str, Any]) -> None:
         record["response_flags"] = None
     if "-" in record.values():
         record.update(dict.fromkeys([name for name, value in record.items() if value == "-"]))
-    for key in INTEGERS:
-        value = record.get(key)
-        if type(value) is str:
-            record[key] = int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
-
-
-def _request(text: str) -> dict[str, Any]:
-    if text == "- - -":
-        return {"method": None, "path": None, "protocol": None}
-    method, _, rest = text.partition(" ")
-    path, _, protocol = rest.rpartition(" ")
-    return {"method": _value(method), "path": _value(path), "protocol": _value(protocol)}
-
-
-def _tail(text: str) -> dict[str, Any]:
-    """Read from the right: the caller's texts stand to the left of what the proxy set."""
-    parts = text.rsplit(" ", 6)
-    quoted = parts[0].removesuffix('"').rsplit('" "', 3)
-    if len(parts) != 7 or len(quoted) != 4 or '" "' not in quoted[0]:
-        raise Reject(Reason.UNKNOWN_SHAPE, "the line's tail is not Istio's default format")
-    forwarded, _, agent = quoted[0].partition('" "')
-    caller = (forwarded, agent, *quoted[1:])
-    names = ("x_forwarded_for", "user_agent", "request_id", "authority", "upstream_host")
-    found: dict[str, Any] = dict(zip(names, map(_value, caller), strict=True))
-    found.update(zip(_SPACED_TAIL, map(_value, parts[1:]), strict=True))
-    return found
-
-
-def _value(text: str) -> str | None:
-    return None if text in {"-", ""} else text
-
-
-def _number(text: str) -> int | None:
-    return None if text == "-" else int(text)
+    get = record.get
+    served = get("upstream_service_time")
+    if type(served) is str:
+        record["upstream_service_time"] = number_of(served)
+    if (
+        type(get("response_code")) is str
+        or type(get("bytes_received")) is str
+        or type(get("bytes_sent")) is str
+        or type(get("duration")) is str
+    ):
+        record.update({key: number_of(record[key]) for key in _NUMBERS if isinstance(get(key), str)})

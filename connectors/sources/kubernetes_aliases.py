@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.sources.kubernetes_names import own_pod, user
-from connectors.sources.untrusted import address, entity, integer_at, names_one_machine, object_at, text_at
+from connectors.sources.untrusted import address, entity, integer_at, names_one_machine, text_at
 from detectors.event import Alias, Event
 
 
 def announced(event: Event) -> list[Alias]:
     """Return what a pod's status says: only node identities may state a pod's address."""
     fields = event.fields
-    target = object_at(fields, "objectRef")
-    if target.get("resource") != "pods" or target.get("subresource") != "status":
+    target = fields.get("objectRef")
+    if not isinstance(target, dict) or target.get("subresource") != "status":
+        return []
+    if target.get("resource") != "pods":
         return []
     reporter = text_at(fields, "user", "username") or ""
     code = integer_at(fields, "responseStatus", "code") or 0

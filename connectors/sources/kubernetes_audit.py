@@ -8,43 +8,23 @@ from typing import Any, Final
 
 from connectors.ecs.kubernetes_audit import document
 from connectors.sources.kubernetes_aliases import announced, bound
-from connectors.sources.kubernetes_names import own_pod, user
+from connectors.sources.kubernetes_cut import recognise_cut, salvaged
+from connectors.sources.kubernetes_entities import entities, peer
 from connectors.sources.moment import seconds
 from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import NOWHERE
-from connectors.sources.untrusted import (
-    address,
-    clean,
-    distinct,
-    entity,
-    integer_at,
-    list_at,
-    object_at,
-    text_at,
-)
-from detectors.event import (
-    Alias,
-    Contact,
-    Entity,
-    EntityType,
-    Event,
-    Json,
-    Locator,
-    LogSource,
-    Outcome,
-)
+from connectors.sources.untrusted import clean, integer_at, object_at, text_at
+from detectors.event import Alias, Contact, Entity, Event, Json, Locator, LogSource, Outcome
 from detectors.identifier import digest16, source_id
 
-_INTO_POD: Final = frozenset({"exec", "attach", "portforward", "ephemeralcontainers"})
-_WORKLOADS: Final = frozenset(
-    {"deployments", "daemonsets", "statefulsets", "replicasets", "jobs", "cronjobs", "replicationcontrollers"}
-)
-_MESH_POLICIES: Final = frozenset({"peerauthentications", "authorizationpolicies", "requestauthentications"})
-_CHANGES: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+_STAGES: Final = frozenset({"RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"})
 
 
 class KubernetesAudit:
-    """One audit event. Event time is `stageTimestamp`; one request gives up to three events."""
+    """One audit event. Event time is `stageTimestamp`; one request gives up to three events.
+
+    A line that was cut on its way is an event of what is left; `kubernetes_cut.is_truncated` tells it.
+    """
 
     kind: str = "kubernetes_audit"
     logsources: tuple[LogSource, ...] = (LogSource("kubernetes", "audit", "application"),)
@@ -68,47 +48,47 @@ class KubernetesAudit:
         return isinstance(value, dict) and "auditID" in value and "stage" in value
 
     def recognise_line(self, line: bytes) -> bool:
-        """Audit events have no text format."""
-        return False
+        """Return whether a line is an audit event that was cut; whole ones are JSON objects."""
+        return recognise_cut(line)
 
     def parse(self, value: Any, locator: Locator, origin: Mapping[str, str] = NOWHERE) -> Event:
-        """Return the event. Raises Reject."""
-        if not isinstance(value, dict):
+        """Return the event of an object, or of a cut line. Raises Reject."""
+        if type(value) is dict:
+            time = value.get("stageTimestamp")
+        elif isinstance(value, bytes):
+            value, origin, time = salvaged(value, origin)
+        else:
             raise Reject(Reason.WRONG_TYPE, "an audit event is an object")
-        if not isinstance(value.get("verb"), str) or not isinstance(value.get("stage"), str):
+        if type(value.get("verb")) is not str or type(value.get("stage")) is not str:
             raise Reject(Reason.WRONG_TYPE, "verb and stage are texts")
-        return Event(self, seconds(value.get("stageTimestamp"), "stageTimestamp"), value, locator, origin)
+        return Event(self, seconds(time, "stageTimestamp"), value, locator, origin)
 
     def event_id(self, event: Event) -> str:
         """Return AUDITID/STAGE/h: callers may choose audit ids, so h covers what the server set."""
         fields = event.fields
-        audit_id = text_at(fields, "auditID")
+        audit_id = _text(fields, "auditID")
         if not audit_id:
             return str(event.locator)
         code = integer_at(fields, "responseStatus", "code")
         mark = digest16(
-            text_at(fields, "stageTimestamp") or "",
-            text_at(fields, "user", "username") or "",
-            text_at(fields, "verb") or "",
-            text_at(fields, "requestURI") or "",
+            _text(fields, "stageTimestamp"),
+            _text(object_at(fields, "user"), "username"),
+            _text(fields, "verb"),
+            _text(fields, "requestURI"),
             "" if code is None else str(code),
         )
-        return f"{source_id(audit_id)}/{source_id(str(fields['stage']))}/{mark}"
+        stage = _text(fields, "stage")
+        return f"{source_id(audit_id)}/{stage if stage in _STAGES else source_id(stage)}/{mark}"
 
     def entities(self, event: Event) -> Sequence[Entity]:
-        """Return the pod, service account or namespace at risk first, else the caller."""
-        fields = event.fields
-        callers, targets = _callers(fields), _targets(fields)
-        last = _peer(fields)
-        source = [Entity("address", last, "source")] if last else []
-        first = targets if _target_is_primary(fields) else callers
-        return distinct([*first[:1], *callers, *source, *targets])
+        """Return the pod, service account or namespace at risk first, else the caller, else its address."""
+        return entities(event.fields)
 
     def outcome(self, event: Event) -> Outcome:
-        """Return failure when the authoriser forbade it or the code is 400 or more."""
+        """Return failure when the authoriser forbade it, the code is 400 or more, or the handler panicked."""
         fields = event.fields
         decision = text_at(fields, "annotations", "authorization.k8s.io/decision")
-        if decision == "forbid":
+        if decision == "forbid" or fields["stage"] == "Panic":
             return "failure"
         code = integer_at(fields, "responseStatus", "code")
         if code:
@@ -116,15 +96,12 @@ class KubernetesAudit:
         return "success" if decision == "allow" and fields["stage"] != "RequestReceived" else "unknown"
 
     def summary(self, event: Event) -> str:
-        """Return who did what to which object from where, and the code."""
+        """Return who, as whom, did what to which object or path from where, and the code."""
         fields = event.fields
-        user = clean(text_at(fields, "user", "username") or "an unauthenticated caller")
-        target = object_at(fields, "objectRef")
-        what = "/".join(clean(part) for part in _object_path(target)) or "a non-resource path"
-        where = clean(_peer(fields) or "an unknown address")
+        where = clean(peer(fields) or "an unknown address")
         code = integer_at(fields, "responseStatus", "code")
         ending = f" (code {code})" if code else ""
-        return f"{user} did {clean(str(fields['verb']))} on {what} from {where}{ending}"
+        return f"{_who(fields)} did {clean(str(fields['verb']))} on {_what(fields)} from {where}{ending}"
 
     def aliases_in(self, event: Event) -> Sequence[Alias]:
         """Return pod, address and service account as kubelets and bound tokens prove them."""
@@ -140,72 +117,21 @@ class KubernetesAudit:
         return document(event)
 
 
-def _peer(fields: Mapping[str, Any]) -> str | None:
-    """The true peer is the last of sourceIPs: the others are headers of the caller."""
-    seen = list_at(fields, "sourceIPs")
-    return address(seen[-1]) if seen and isinstance(seen[-1], str) else None
+def _text(fields: Mapping[str, Any], key: str) -> str:
+    value = fields.get(key)
+    return value if type(value) is str else ""
 
 
-def _object_path(target: Mapping[str, Any]) -> list[str]:
-    keys = ("namespace", "resource", "name", "subresource")
-    return [text for text in (text_at(target, key) for key in keys) if text]
-
-
-def _callers(fields: Mapping[str, Any]) -> list[Entity]:
-    found = [user(text_at(fields, "user", "username") or "system:anonymous", "actor")]
+def _who(fields: Mapping[str, Any]) -> str:
+    unknown = "an unauthenticated caller" if "user" in fields else "an unknown caller"
     effective = text_at(fields, "impersonatedUser", "username")
-    if effective:
-        found.append(user(effective, "actor"))
-    pod = own_pod(fields)
-    if pod:
-        found.append(entity("pod", pod, "actor"))
-    return found
+    name = clean(text_at(fields, "user", "username") or unknown)
+    return f"{name} as {clean(effective)}" if effective else name
 
 
-def _target_is_primary(fields: Mapping[str, Any]) -> bool:
+def _what(fields: Mapping[str, Any]) -> str:
     target = object_at(fields, "objectRef")
-    resource, verb = text_at(target, "resource"), text_at(fields, "verb")
-    if resource == "pods":
-        return text_at(target, "subresource") in _INTO_POD or (
-            verb in _CHANGES and target.get("name") is not None
-        )
-    if resource == "serviceaccounts":
-        return target.get("subresource") == "token"
-    return resource in _MESH_POLICIES and verb in _CHANGES
-
-
-def _targets(fields: Mapping[str, Any]) -> list[Entity]:
-    target = object_at(fields, "objectRef")
-    resource, namespace, name = (text_at(target, key) for key in ("resource", "namespace", "name"))
-    name = name or text_at(fields, "responseObject", "metadata", "name")
-    found: list[Entity] = []
-    kind: EntityType | None = None
-    if resource == "pods":
-        kind = "pod"
-    elif resource == "serviceaccounts":
-        kind = "service_account"
-    elif resource == "secrets":
-        kind = "secret"
-    elif resource in _WORKLOADS:
-        kind = "workload"
-    if kind and name:
-        found.append(entity(kind, f"{namespace or ''}/{name}", "target"))
-    if resource == "nodes" and name:
-        found.append(entity("node", name, "target"))
-    if namespace:
-        found.append(entity("namespace", namespace, "target"))
-    return found + _subjects(fields, resource)
-
-
-def _subjects(fields: Mapping[str, Any], resource: str | None) -> list[Entity]:
-    """Who a role binding gives rights to."""
-    if resource not in {"rolebindings", "clusterrolebindings"}:
-        return []
-    found: list[Entity] = []
-    for subject in list_at(fields, "requestObject", "subjects")[:8]:
-        name = text_at(subject, "name")
-        if name and text_at(subject, "kind") == "ServiceAccount":
-            found.append(entity("service_account", f"{text_at(subject, 'namespace') or ''}/{name}", "target"))
-        elif name and text_at(subject, "kind") == "User":
-            found.append(user(name, "target"))
-    return found
+    keys = ("namespace", "resource", "name", "subresource")
+    named = "/".join(clean(text) for text in (text_at(target, key) for key in keys) if text)
+    path = (text_at(fields, "requestURI") or "").partition("?")[0]
+    return named or (f"the path {clean(path)}" if path else "a non-resource path")

@@ -22,8 +22,10 @@ def user(name: str, role: EntityRole) -> Entity:
 
 def own_pod(fields: Mapping[str, Any]) -> str | None:
     """Return NAMESPACE/NAME of the pod that a bound token belongs to: the server's word, not the caller's."""
-    name = text_at(fields, "user", "username") or ""
+    name = text_at(fields, "user", "username")
+    if not name or not name.startswith(_SERVICE_ACCOUNT):
+        return None
     pods = list_at(fields, "user", "extra", _POD_NAME)
-    if not name.startswith(_SERVICE_ACCOUNT) or not pods or not isinstance(pods[0], str) or not pods[0]:
+    if not pods or not isinstance(pods[0], str) or not pods[0]:
         return None
     return f"{name.removeprefix(_SERVICE_ACCOUNT).partition(':')[0]}/{pods[0]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from connectors.sources.reject import Reason, Reject
@@ -19,10 +19,29 @@ class Packed(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """One payload: an object or a list, text or bytes to read again, `Packed`, or a Reject."""
+    """One payload: an object or a list, text or bytes to read again, `Packed`, or a Reject.
+
+    `time` is the RFC 3339 time that the envelope states for it, for a line that was cut before its own.
+    """
 
     payload: Any
     origin: Mapping[str, str] = NOWHERE
+    time: str | None = None
+
+
+class Rows(NamedTuple):
+    """The items of an envelope, each made a payload by `read` only when its turn comes.
+
+    An object with none of the keys in `needs` is no such item (no keys: any object may be one).
+    """
+
+    items: list[Any]
+    read: Callable[[Any], Layer]
+    needs: frozenset[str] = frozenset()
+
+    def hold_nothing_in(self, item: Any) -> bool:
+        """Return whether `item` lacks the keys that an item has."""
+        return bool(self.needs) and isinstance(item, dict) and self.needs.isdisjoint(item)
 
 
 def content(value: Any, name: str) -> Any:

@@ -24,10 +24,16 @@ class Reason(Enum):
     MISSING_TIME = "missing_time", "The event has no event time."
     BAD_TIME = "bad_time", "The event time is not an RFC 3339 time between 1990 and 2199."
     UNKNOWN_SHAPE = "unknown_shape", "Readable, but neither an event of any source nor a known envelope."
+    UNKNOWN_VERSION = "unknown_version", "A CloudTrail record whose eventVersion is no 1.x."
+    PROXY_LOG = "proxy_log", "A line of a proxy's own log (Envoy, Istio's agent, ztunnel), no access line."
     WRONG_SOURCE = "wrong_source", "An event of another source than the one this topic or file is for."
     POINTER = "pointer", "A notification that only says where events lie (S3 object key)."
     DIGEST = "digest", "A CloudTrail digest file: signatures of log files, no events."
     TOO_MANY_EVENTS = "too_many_events", "The record holds over 10,000 events; those above are not read."
+    TOO_MANY_REJECTS = (
+        "too_many_rejects",
+        "The record holds over 16 items that cannot be read; the bad ones above are counted.",
+    )
     UNMAPPABLE = "unmappable", "forward: the event has no ECS document; a fault of ours, `detail` names it."
     NOT_OURS = "not_ours", "forward: a record of an internal topic that Davylamp did not write like this."
     REFUSED_BY_TARGET = "refused_by_target", "forward: the target refused this document for good."
@@ -49,7 +55,9 @@ class Reject(Exception):
     """
 
     def __init__(self, reason: Reason, detail: str = "", locator: Locator | None = None) -> None:
-        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
         self.reason = reason
         self.detail = detail[:200]
         self.locator = locator
+
+    def __str__(self) -> str:
+        return f"{self.reason.value}: {self.detail}" if self.detail else self.reason.value

@@ -9,11 +9,6 @@ from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import Source
 
 
-def containers(pieces: list[tuple[bytes, Any]]) -> int:
-    """Return how many of the pieces are objects or lists."""
-    return sum(isinstance(found, dict | list) for _, found in pieces)
-
-
 def items_of(value: Any) -> list[Any] | None:
     """Return what a CloudTrail file, an EventList or an array holds, else None."""
     if isinstance(value, list):
@@ -24,7 +19,8 @@ def items_of(value: Any) -> list[Any] | None:
     if isinstance(records, list):
         return records
     items = value.get("items")
-    if isinstance(items, list) and str(value.get("kind", "")).endswith("List"):
+    kind = value.get("kind")
+    if isinstance(items, list) and isinstance(kind, str) and kind.endswith("List"):
         return items
     return None
 

@@ -7,20 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from io import BytesIO
+from typing import Any, Final
 
 from connectors.sources.base64_text import MARK, unbase64
-from connectors.sources.decoding import BOM, concatenated, decode, several
-from connectors.sources.envelope_catalogue import opened
-from connectors.sources.envelope_container import cri, recognise_cri
+from connectors.sources.decoding import (
+    BOM,
+    SHORTEST,
+    TINY,
+    MoreFollows,
+    concatenated,
+    decode,
+    several,
+    too_short,
+)
+from connectors.sources.envelope_array import WHOLE, array_chunks
+from connectors.sources.envelope_catalogue import hopeless, item_layer, opened
+from connectors.sources.envelope_container import NO_LINE, cri, recognise_cri
 from connectors.sources.envelope_log_shipper import LIFTS, lifted
 from connectors.sources.gunzip import MAGIC, gunzip
-from connectors.sources.layer import Layer, Packed, within
+from connectors.sources.kubernetes_cut import STATED_TIME
+from connectors.sources.layer import Layer, Packed, Rows, within
 from connectors.sources.reject import Reason, Reject
-from connectors.sources.shape import containers, explain
+from connectors.sources.shape import explain
 from connectors.sources.source import Source
 from connectors.sources.unpacked import Unpacked
 from detectors.event import Locator
+
+_BEGINNINGS: Final = frozenset(b" \t\r\n[{H\x1f\xef0123456789")
 
 
 @dataclass(slots=True)
@@ -28,6 +42,8 @@ class Unpacking:
     """One record being unpacked. `origin` is that of the envelopes around what is being read now.
 
     All gzip of one record shares `max_bytes`; each bomb halves what is left, so that many do not add up.
+    After `max_rejects` items that cannot be read (`spent`) the others are read as before, but bad ones are
+    only counted, those too short for an event without a look: many bytes of nothing must stay cheap.
     """
 
     source: Source
@@ -36,10 +52,14 @@ class Unpacking:
     max_bytes: int
     max_events: int
     max_depth: int
+    max_rejects: int
     out: Unpacked = field(default_factory=lambda: Unpacked([]))
     rejects: list[Reject] = field(default_factory=list[Reject])
     index: int = 0
     over: int = 0
+    more: int = 0
+    spent: bool = False
+    time: str | None = None
     left: int = -1
 
     def run(self, value: bytes) -> Unpacked:
@@ -50,8 +70,11 @@ class Unpacking:
         except Reject as reject:
             reject.locator = self.at
             return Unpacked([], [reject], unreadable=True)
+        if self.more:
+            detail = f"{self.more} more items that cannot be read"
+            self.rejects.append(Reject(Reason.TOO_MANY_REJECTS, detail, self._place()))
         if self.over:
-            detail = f"{self.over} events over the limit of {self.max_events}"
+            detail = f"at least {self.over} events over the limit of {self.max_events}"
             self.rejects.append(Reject(Reason.TOO_MANY_EVENTS, detail, self._place()))
         self.out.rejects = self.rejects
         if not enclosed and not self.out.events and len(self.rejects) == 1 and not self.out.control:
@@ -78,6 +101,8 @@ class Unpacking:
             self._bounded(depth)
             self._layers(cri(text), depth + 1)
             return True
+        if len(text) > WHOLE and (chunks := array_chunks(text)) is not None:
+            return self._chunks(chunks, depth)
         try:
             decoded = decode(text)
         except Reject as reject:
@@ -103,42 +128,71 @@ class Unpacking:
         raw = unbase64(text)
         return self._text(self._gunzip(raw) if raw[:2] == MAGIC else raw, depth)
 
-    def _several(self, text: bytes, reject: Reject, depth: int) -> bool:
-        """The text is not one JSON value: perhaps it is several, or has text lines among others."""
-        if reject.reason in {Reason.TOO_DEEP, Reason.TRUNCATED} and b"\n" not in text:
-            raise reject
-        pieces = list(several(text))
-        good = containers(pieces)
-        if not good:
-            whole = list(concatenated(text))
-            good = containers(whole)
-            pieces = whole if good else pieces
-        if not good and not any(self.source.recognise_line(piece) for piece, _ in pieces):
-            raise reject
+    def _chunks(self, chunks: Iterable[list[Any]], depth: int) -> bool:
+        """The items of a large array, so many at a time; one that breaks off keeps what stood before."""
         self._bounded(depth)
-        for piece, found in pieces:
-            if isinstance(found, Reject):
-                self._line_or(piece, found)
-            else:
-                self._value(found, depth + 1)
+        try:
+            for items in chunks:
+                self._rows(Rows(items, item_layer), depth + 1)
+        except Reject as reject:
+            self._reject(reject)
         return True
 
-    def _line_or(self, piece: bytes, reject: Reject) -> None:
+    def _several(self, text: bytes, reject: Reject, depth: int) -> bool:
+        """The text is not one JSON value: perhaps it is several, or has text lines among others."""
+        follows = isinstance(reject, MoreFollows)
+        if not follows and b"\n" not in text:
+            raise reject
+        for split in (several, concatenated) if follows else (several,):
+            if any(self._holds(piece, found) for piece, found in split(text)):
+                self._bounded(depth)
+                for piece, found in split(text):
+                    self._piece(piece, found, depth + 1)
+                return True
+        raise reject
+
+    def _holds(self, piece: bytes, found: Any) -> bool:
+        if found is TINY:
+            return piece[:1] + piece[-1:] in {b"{}", b"[]"}
+        return isinstance(found, dict | list) or self.source.recognise_line(piece)
+
+    def _piece(self, piece: bytes, found: Any, depth: int) -> None:
+        if isinstance(found, Reject):
+            self._line(piece, found)
+        elif found is TINY:
+            self._tiny(piece, depth)
+        else:
+            self._value(found, depth)
+
+    def _tiny(self, piece: bytes, depth: int) -> None:
+        """Too short for an event: named while names are left, else counted without a look."""
+        if self.spent:
+            self._count()
+        else:
+            self._json_line(piece, depth)
+
+    def _line(self, piece: bytes, reject: Reject) -> None:
         if self.source.recognise_line(piece):
             self._event(piece)
         else:
             self._reject(reject)
 
     def _lines(self, text: bytes, depth: int) -> bool:
-        lines = [line for line in text.split(b"\n") if line.strip()]
-        for line in lines:
+        count = 0
+        for line in BytesIO(text):
+            if len(line) <= SHORTEST and not line.strip():
+                continue
+            count += 1
+            if self.spent and len(line) <= SHORTEST:
+                self._count()
+                continue
             if self.source.recognise_line(line):
-                self._event(line)
+                self._event(line.removesuffix(b"\n"))
             elif line.lstrip().startswith(b"{"):
                 self._json_line(line, depth + 1)
             else:
-                self._reject(Reject(Reason.UNKNOWN_SHAPE, "a line that is no access log line"))
-        return len(lines) > 1
+                self._bad(Reason.UNKNOWN_SHAPE, "a line that is no access log line")
+        return count > 1
 
     def _json_line(self, line: bytes, depth: int) -> None:
         try:
@@ -159,57 +213,125 @@ class Unpacking:
         else:
             layers = opened(value)
         if layers is None:
-            self._reject(explain(value, self.source))
+            if self.spent:
+                self._count()
+            else:
+                self._reject(explain(value, self.source))
             return False
         if depth >= self.max_depth:
-            self._reject(Reject(Reason.TOO_DEEP, f"over {self.max_depth} envelopes inside one another"))
+            self._bad(Reason.TOO_DEEP, f"over {self.max_depth} envelopes inside one another")
             return True
         self._layers(layers, depth + 1)
         return True
 
-    def _layers(self, layers: Iterable[Layer], depth: int) -> None:
+    def _layers(self, layers: Iterable[Layer] | Rows, depth: int) -> None:
+        if isinstance(layers, Rows):
+            self._rows(layers, depth)
+            return
         outer = self.origin
-        for payload, origin in layers:
-            self.origin = within(outer, origin)
-            try:
-                self._payload(payload, depth)
-            except Reject as reject:
-                self._reject(reject)
+        for layer in layers:
+            if self._full():
+                self.over += 1
+                break
+            if layer is NO_LINE:
+                self._bad(Reason.BAD_JSON, "a line that is no CRI line among CRI lines")
+            else:
+                self._layer(layer, outer, depth)
         self.origin = outer
 
+    def _rows(self, rows: Rows, depth: int) -> None:
+        outer = self.origin
+        for number, item in enumerate(rows.items):
+            if self._full():
+                self.over += len(rows.items) - number
+                break
+            if item == []:
+                continue
+            if self.spent and (hopeless(item) or rows.hold_nothing_in(item)):
+                self._count()
+            else:
+                self._layer(rows.read(item), outer, depth)
+        self.origin = outer
+
+    def _layer(self, layer: Layer, outer: Mapping[str, str], depth: int) -> None:
+        payload, origin, time = layer
+        self.origin = within(outer, origin) if origin else outer
+        stated = self.time
+        self.time = stated or time
+        try:
+            self._payload(payload, depth)
+        except Reject as reject:
+            self._reject(reject)
+        self.time = stated
+
     def _payload(self, payload: Any, depth: int) -> None:
-        if isinstance(payload, Reject):
+        if isinstance(payload, dict | list):
+            self._value(payload, depth)
+        elif isinstance(payload, Reject):
             self._reject(payload)
+        elif isinstance(payload, Rows):
+            self._rows(payload, depth)
         elif isinstance(payload, Packed):
-            self._packed(payload.text.encode("utf-8", "replace"), depth)
-        elif isinstance(payload, bytes):
-            self._text(payload, depth)
-        elif isinstance(payload, str):
-            self._text(payload.encode("utf-8", "replace"), depth)
+            if self.spent and len(payload.text) < SHORTEST:
+                self._count()
+            else:
+                self._packed(payload.text.encode("utf-8", "replace"), depth)
+        elif isinstance(payload, str | bytes):
+            text = payload.encode("utf-8", "replace") if isinstance(payload, str) else payload
+            if self.spent and self._hopeless_text(text):
+                self._count()
+            else:
+                self._text(text, depth)
         else:
             self._value(payload, depth)
 
+    def _hopeless_text(self, text: bytes) -> bool:
+        """Whether no event can come of it: short, or words that are no line of this source."""
+        if too_short(text):
+            return True
+        return text[0] not in _BEGINNINGS and not self.source.recognise_line(text)
+
     def _event(self, value: Any) -> None:
         if self._full():
+            self.over += 1
             return
+        origin = self.origin
+        if self.time and isinstance(value, bytes):
+            origin = {**origin, STATED_TIME: self.time}
         try:
-            self.out.events.append(self.source.parse(value, self._place(), self.origin))
+            event = self.source.parse(value, self._place(), origin)
+            if STATED_TIME in event.origin:
+                event.origin = self.origin
+            self.out.events.append(event)
             self.index += 1
         except Reject as reject:
             self._reject(reject)
 
     def _reject(self, reject: Reject) -> None:
+        if self.spent:
+            self._count()
+            return
         if self._full():
+            self.over += 1
             return
         reject.locator = self._place()
         self.rejects.append(reject)
         self.index += 1
+        self.spent = len(self.rejects) >= self.max_rejects
+
+    def _bad(self, reason: Reason, detail: str) -> None:
+        if self.spent:
+            self._count()
+        else:
+            self._reject(Reject(reason, detail))
+
+    def _count(self) -> None:
+        """An item that cannot be read after too many of them."""
+        self.more += 1
+        self.index += 1
 
     def _full(self) -> bool:
-        if self.index < self.max_events:
-            return False
-        self.over += 1
-        return True
+        return len(self.out.events) + len(self.rejects) >= self.max_events
 
     def _place(self) -> Locator:
         return self.at._replace(index=self.index)

@@ -14,20 +14,21 @@ from connectors.sources.source import NOWHERE
 from connectors.sources.untrusted import (
     address,
     clean,
-    distinct,
     entity,
     names_one_machine,
     object_at,
     text_at,
 )
+from connectors.sources.vault_outcome import answered, outcome_of
+from connectors.sources.vault_path import credential, is_secret_mount, secret, shown
 from detectors.event import Alias, Contact, Entity, Event, Json, Locator, LogSource, Outcome
 from detectors.identifier import source_id
 
-_CREDENTIALS: Final = ("static-creds/", "creds/")
+_DEVICE_TEST: Final = "sys/audit/test"
 
 
 class VaultAudit:
-    """One audit entry an event; a request gives a `request` and a `response` entry."""
+    """One audit entry an event; a request gives a `request` and a `response` entry (KMIP: `kmip-...`)."""
 
     kind: str = "vault_audit"
     logsources: tuple[LogSource, ...] = (LogSource("vault", "audit", None),)
@@ -57,41 +58,44 @@ class VaultAudit:
     def entities(self, event: Event) -> Sequence[Entity]:
         """Return the credential or secret first, else who asked."""
         fields = event.fields
-        callers = _callers(fields)
-        target = _target(fields)
+        request = object_at(fields, "request")
+        found = _callers(fields, request)
+        asked = bool(found)
+        ip = address(_text(request, "remote_address"))
+        if ip:
+            found.append(Entity("address", ip, "source"))
+        path = secret(request)
+        if not path:
+            return found
+        target = entity("secret", path, "target")
         owned = credential(fields)
-        ip = address(text_at(fields, "request", "remote_address"))
-        source = [Entity("address", ip, "source")] if ip else []
         if owned:
-            return distinct([entity("credential", owned, "target"), *target, *callers, *source])
-        if _is_secret_mount(fields) or not callers:
-            return distinct([*target, *callers, *source])
-        return distinct([*callers, *source, *target])
+            return [entity("credential", owned, "target"), target, *found]
+        return [target, *found] if not asked or is_secret_mount(request) else [*found, target]
 
     def outcome(self, event: Event) -> Outcome:
-        """Return failure on an error, also one that only the response's data tells."""
-        fields = event.fields
-        if fields.get("error"):
-            return "failure"
-        answered = object_at(fields, "response", "data")
-        if answered.get("error") or answered.get("errors"):
-            return "failure"
-        return "success" if fields["type"] == "response" else "unknown"
+        """Return failure on an error or a denial, also one that only the response's data tells."""
+        return outcome_of(event.fields)
 
     def summary(self, event: Event) -> str:
         """Return who did what on which path from where."""
         fields = event.fields
-        who = text_at(fields, "auth", "display_name") or text_at(fields, "auth", "entity_id")
-        operation = clean(text_at(fields, "request", "operation") or "an unnamed operation")
-        path = clean(redact_text(text_at(fields, "request", "path") or "no path"))
-        where = clean(text_at(fields, "request", "remote_address") or "an unknown address")
-        ending = " and was refused" if self.outcome(event) == "failure" else ""
-        return f"{clean(who or 'an unauthenticated caller')} did {operation} on {path} from {where}{ending}"
+        request = object_at(fields, "request")
+        path, where = _text(request, "path"), _text(request, "remote_address")
+        if path == _DEVICE_TEST and not where:
+            return "vault itself tried whether an audit device can be written"
+        auth = object_at(fields, "auth")
+        who = _text(auth, "display_name") or _text(auth, "entity_id")
+        caller = clean(redact_text(who)) if who else "an unauthenticated caller"
+        operation = clean(_text(request, "operation") or "an unnamed operation")
+        where = clean(where or "an unknown address")
+        ending = " and was refused" if outcome_of(fields) == "failure" else ""
+        return f"{caller} did {operation} on {clean(shown(path or 'no path'))} from {where}{ending}"
 
     def aliases_in(self, event: Event) -> Sequence[Alias]:
         """Return entity and service account, token and address, of answered requests."""
         fields = event.fields
-        if fields["type"] != "response" or fields.get("error"):
+        if not answered(fields) or outcome_of(fields) == "failure":
             return ()
         found: list[Alias] = []
         auth = object_at(fields, "auth")
@@ -111,63 +115,33 @@ class VaultAudit:
         """Return who read which database credential, once an answered read."""
         fields = event.fields
         request = fields.get("request")
-        if fields.get("type") != "response" or not isinstance(request, dict):
+        if not answered(fields) or not isinstance(request, dict) or request.get("operation") != "read":
             return ()
-        if request.get("operation") != "read" or self.outcome(event) == "failure":
+        owned = credential(fields)
+        who = text_at(fields, "auth", "entity_id") if owned else None
+        if not owned or not who or outcome_of(fields) == "failure":
             return ()
-        owned, who = credential(fields), text_at(fields, "auth", "entity_id")
-        if not owned or not who:
-            return ()
-        peer = entity("credential", owned, "target")
-        return (Contact("credential_reader", entity("vault_entity", who, "actor")[:2], peer[:2], 0),)
+        reader, peer = entity("vault_entity", who, "actor")[:2], entity("credential", owned, "target")[:2]
+        return (Contact("credential_reader", reader, peer, 0),)
 
     def ecs(self, event: Event) -> dict[str, Any]:
         """Return the ECS document."""
         return document(event)
 
 
-def credential(fields: Mapping[str, Any]) -> str | None:
-    """Return `ENGINE:MOUNT/ROLE` when the path hands out a credential of a role, else None.
-
-    The engine is `database` unless the entry names another; a vault namespace stands before the mount.
-    """
-    path = text_at(fields, "request", "path") or ""
-    if "creds/" not in path:
-        return None
-    mount = (text_at(fields, "request", "mount_point") or "").strip("/")
-    engine = text_at(fields, "request", "mount_type") or "database"
-    if mount and path.startswith(mount + "/"):
-        rest = path[len(mount) + 1 :]
-    else:
-        mount, slash, rest = path.partition("/")
-        if not slash:
-            return None
-    for prefix in _CREDENTIALS:
-        role = rest.removeprefix(prefix)
-        if role != rest and role and "/" not in role:
-            scope = (text_at(fields, "request", "namespace", "path") or "").strip("/")
-            return f"{engine}:{scope + '/' if scope else ''}{mount}/{role}"
-    return None
-
-
-def _is_secret_mount(fields: Mapping[str, Any]) -> bool:
-    request = object_at(fields, "request")
-    path = text_at(request, "path") or ""
-    system = text_at(request, "mount_type") in {"system", "identity", "cubbyhole", "token"}
-    return not system and not path.startswith(("sys/", "auth/", "identity/"))
-
-
-def _target(fields: Mapping[str, Any]) -> list[Entity]:
-    path = text_at(fields, "request", "path")
-    return [entity("secret", redact_text(path), "target")] if path else []
-
-
-def _callers(fields: Mapping[str, Any]) -> list[Entity]:
+def _callers(fields: Mapping[str, Any], request: Mapping[str, Any]) -> list[Entity]:
+    """The entity and the token's accessor; of a refused token only the request knows an accessor."""
     auth = object_at(fields, "auth")
     found: list[Entity] = []
-    who, token = text_at(auth, "entity_id"), text_at(auth, "accessor")
+    who = _text(auth, "entity_id")
+    token = _text(auth, "accessor") or _text(request, "client_token_accessor")
     if who:
         found.append(entity("vault_entity", who, "actor"))
     if token:
         found.append(entity("vault_token", token, "actor"))
     return found
+
+
+def _text(part: Mapping[str, Any], key: str) -> str | None:
+    value = part.get(key)
+    return value if isinstance(value, str) and value else None

@@ -23,6 +23,7 @@ _COMMANDS: Final[dict[str, str]] = {
     "rules": "daemon.cli.rules:rules",
     "run": "daemon.cli.run:run",
     "scan": "daemon.cli.scan:scan",
+    "siem": "daemon.cli.siem:siem",
     "status": "daemon.cli.status:status",
     "switch": "daemon.cli.switch:switch",
     "targets": "daemon.cli.targets:targets",

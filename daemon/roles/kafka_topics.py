@@ -10,7 +10,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from config.settings import Settings
-from connectors.kafka.error import TopicRefusedError
+from connectors.kafka.error import TopicRefusedError, told
 from connectors.kafka.producer import Report
 from connectors.kafka.topics import create_topics
 
@@ -29,7 +29,7 @@ async def topics_made(settings: Settings, stop: asyncio.Event, report: Report) -
             structlog.get_logger("davylamp.kafka").info("topics not made", error=str(error))
             break
         except (KafkaError, OSError) as error:
-            report(False, type(error).__name__)
+            report(False, told(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _PAUSE_S)
         else:

@@ -10,8 +10,10 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from config.settings import Settings
-from connectors.kafka.error import TopicRefusedError
-from connectors.kafka.topics import create_topics
+from connectors.kafka.error import TopicRefusedError, told
+from connectors.kafka.refusals import refusals
+from connectors.kafka.topics import FLOWS, MATCHES, create_topics
+from daemon.roles.correlate.application import APP_ID
 from daemon.runtime import Health
 
 NAME: Final = "kafka"
@@ -20,23 +22,29 @@ _PAUSE_S: Final = 0.5
 
 
 async def topics_made(settings: Settings, health: Health, stop: asyncio.Event) -> bool:
-    """Make the missing topics, waiting for the broker; return False when told to stop.
+    """Make the missing topics, waiting for the broker and for our rights; return False when told to stop.
 
-    A principal that may not make topics goes on: `davylamp topics create` has made them.
+    A principal that may not make topics goes on: `davylamp topics create` has made them. One that may not
+    read is told so here: Faust would say nothing and read what is left.
     """
     while not stop.is_set():
         try:
-            await create_topics(settings)
-        except TopicRefusedError as error:
-            structlog.get_logger("davylamp.kafka").info("topics not made", error=str(error))
-            return True
+            await _made(settings)
+            lacking = await refusals(settings.kafka, (MATCHES, FLOWS), APP_ID)
         except (KafkaError, OSError, TimeoutError) as error:
-            health.report(NAME, False, type(error).__name__)
-            await pause(stop, _PAUSE_S)
-        else:
-            health.report(NAME, True)
+            lacking = told(error)
+        health.report(NAME, not lacking, lacking)
+        if not lacking:
             return True
+        await pause(stop, _PAUSE_S)
     return False
+
+
+async def _made(settings: Settings) -> None:
+    try:
+        await create_topics(settings)
+    except TopicRefusedError as error:
+        structlog.get_logger("davylamp.kafka").info("topics not made", error=str(error))
 
 
 async def answers(app: faust.App) -> bool:

@@ -46,7 +46,8 @@ class Delivery:
             before, left = len(left), [n for n in left if n not in ended]
             if not left:
                 break
-            self.report(False, away or f"takes {before - len(left)} of {before} documents")
+            why = next((outcome.reason for outcome in outcomes if outcome.ending == "retry"), "")
+            self.report(False, away or f"takes {before - len(left)} of {before} documents: {why}")
             pause = self.first_pause_s if len(left) < before else min(pause * 2, self.longest_pause_s)
             await asyncio.sleep(pause * (0.5 + self.jitter() / 2))
         self.report(True, "")

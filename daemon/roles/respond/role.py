@@ -20,7 +20,7 @@ from config.errors import ConfigurationError, Problem
 from config.settings import Settings
 from connectors.kafka.batch import Lane
 from connectors.kafka.batch_consumer import BatchConsumer
-from connectors.kafka.error import TopicRefusedError
+from connectors.kafka.error import TopicRefusedError, told
 from connectors.kafka.producer import ConfirmedProducer
 from connectors.kafka.topics import FINDINGS, create_topics
 from connectors.notify.catalogue import notifiers
@@ -182,7 +182,7 @@ class Respond:
         except TopicRefusedError as error:
             structlog.get_logger("davylamp.respond").info("topics not made", error=str(error))
         except (KafkaError, OSError) as error:
-            report(False, type(error).__name__)
+            report(False, told(error))
             return False
         report(True, "")
         return True

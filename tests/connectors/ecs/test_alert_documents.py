@@ -128,6 +128,39 @@ def test_audit(problems):
     assert b"hunter2" not in found.payload
 
 
+@pytest.mark.parametrize(
+    ("action", "outcome", "category", "kind"),
+    [
+        ("action.approve", "allowed", ["configuration"], ["change"]),
+        ("action.approve", "refused", ["api"], ["denied"]),
+        ("session.open", "allowed", ["session"], ["start"]),
+        ("session.close", "done", ["session"], ["end"]),
+        ("session.open", "refused", ["api"], ["denied"]),
+    ],
+)
+def test_kinds_of_decisions(problems, action, outcome, category, kind):
+    found = audit_document({**ENTRY, "action": action, "outcome": outcome}, "prod", 0.0)
+    assert problems(found.body) == []
+    assert (found.body["event"]["category"], found.body["event"]["type"]) == (category, kind)
+
+
+@pytest.mark.parametrize(
+    "source", ["cloudtrail", "kubernetes_audit", "istio_access", "vault_audit", "another"]
+)
+def test_an_alert_of_each_source_conforms(problems, source):
+    entities = (*FINDING.entities, Entity("iam_principal", "arn:aws:iam::1:user/eve", "target"))
+    found = alert_document(replace(FINDING, source=source, entities=entities), "default", 0.0)
+    assert found is not None and problems(found.body) == []
+    assert found.body["user"]["target"]["name"] == "arn:aws:iam::1:user/eve"
+
+
+@pytest.mark.parametrize("status", ["open", "contained", "closed"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_every_state_of_an_incident_conforms(problems, status, version):
+    found = incident_document({**INCIDENT, "status": status, "version": version}, "prod", 0.0)
+    assert problems(found.body) == []
+
+
 @pytest.mark.parametrize("key", ["incident_id", "version", "opened_at", "last_event_at"])
 def test_half_an_incident_is_refused(key):
     with pytest.raises(NotAnIncidentError):

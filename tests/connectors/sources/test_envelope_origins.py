@@ -93,7 +93,8 @@ def test_bombs_in_one_record_do_not_add_up():
     good = base64.b64encode(json.dumps(EVENT).encode()).decode()
     began = time.process_time()
     found = read({"records": [{"data": bomb}] * 200 + [{"data": good}]})
-    assert len(found.events) == 1 and {r.reason for r in found.rejects} == {Reason.BOMB}
+    assert len(found.events) == 1
+    assert {r.reason for r in found.rejects} == {Reason.BOMB, Reason.TOO_MANY_REJECTS}
     assert time.process_time() - began < 5
 
 
@@ -126,3 +127,38 @@ def test_one_bad_item_does_not_lose_the_others(new):
     assert len(found.events) == 2
     for rows in ([{"log": json.dumps(EVENT), "stream": "s"}, new, EVENT], [new, EVENT, EVENT]):
         assert len(read({"Records": rows}).events) == 2
+
+
+CUT = (
+    '{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","auditID":"a-1",'
+    '"stage":"ResponseComplete","requestURI":"/api/v1/namespaces/shop/secrets/db","verb":"get",'
+    '"user":{"username":"eve"},"requestObject":{"a":"[Truncated...]'
+)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {
+            "logGroup": "/aws/eks/prod/cluster",
+            "logEvents": [{"timestamp": 1_795_414_200_123, "message": CUT}],
+        },
+        {"category": "kube-audit", "time": "2026-11-23T06:10:00.123Z", "properties": {"log": CUT}},
+        {"log": CUT, "stream": "stdout", "time": "2026-11-23T06:10:00.123Z"},
+        f"2026-11-23T06:10:00.123Z stdout F {CUT}",
+    ],
+    ids=["CloudWatch", "Azure", "Docker", "CRI"],
+)
+def test_a_line_cut_before_its_time_gets_the_time_of_its_envelope(value):
+    text = value if isinstance(value, str) else json.dumps(value)
+    (event,) = unpack(text.encode(), profile("kubernetes_audit"), "raw", 0, 7).events
+    assert event.time == pytest.approx(1_795_414_200.123) and "time" not in event.origin
+    assert event.fields["user"] == {"username": "eve"}
+
+
+def test_an_outer_time_wins_and_does_not_stay_for_the_next_row():
+    inner = json.dumps({"log": CUT, "stream": "stdout", "time": "2020-01-01T00:00:00Z"})
+    rows = [{"timestamp": 1_795_414_200_000, "message": inner}, {"message": CUT}, {"message": inner}]
+    found = read({"logGroup": "g", "logEvents": rows}, "kubernetes_audit")
+    assert [event.time for event in found.events] == [1_795_414_200.0, 1_577_836_800.0]
+    assert [reject.reason for reject in found.rejects] == [Reason.TRUNCATED]

@@ -23,7 +23,7 @@ def test_exec_is_about_the_pod(event):
     [
         ("token", "service_account", "target"),
         ("mesh_policy", "namespace", "target"),
-        ("secrets_list", "service_account", "actor"),
+        ("secrets_list", "address", "source"),
         ("forbidden", "service_account", "actor"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.sources.vault_audit import credential
+from connectors.sources.vault_path import credential
 from detectors.event import Contact, Entity
 
 

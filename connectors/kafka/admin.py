@@ -1,0 +1,27 @@
+"""An admin client for a few questions, with the real reason when the brokers do not let us in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
+
+from config.kafka import Kafka
+from connectors.kafka.client import admin_options
+from connectors.kafka.probe import why_no_entry
+
+
+@asynccontextmanager
+async def administering(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Give a started admin client and close it. Raises NoEntryError, and aiokafka.errors.KafkaError."""
+    admin = AIOKafkaAdminClient(**admin_options(kafka))
+    try:
+        try:
+            await admin.start()
+        except KafkaConnectionError as error:
+            raise await why_no_entry(kafka) or error from None
+        yield admin
+    finally:
+        await admin.close()

@@ -1,0 +1,10 @@
+module example.org/crds
+
+go 1.26.0
+
+require (
+	github.com/fluxcd/helm-controller v1.4.0
+	github.com/kedacore/keda/v2 v2.21.0
+	github.com/prometheus-operator/prometheus-operator v0.85.0
+	istio.io/api v1.31.1
+)
