@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from config.errors import ConfigurationError, Problem
+from config.folder import files_in
 from playbooks.library import PlaybookText, builtin
 
 
@@ -17,7 +18,7 @@ def playbook_texts(paths: Iterable[Path], *, shipped: bool = True) -> list[Playb
     found = builtin() if shipped else []
     problems: list[Problem] = []
     for path in paths:
-        for file in sorted(path.rglob("*.md")) if path.is_dir() else [path]:
+        for file in files_in(path, (".md",)):
             try:
                 found.append(PlaybookText(str(file), file.read_text(encoding="utf-8")))
             except (OSError, UnicodeDecodeError) as error:

@@ -9,6 +9,7 @@ import structlog
 
 from config.detection import Detection
 from config.errors import ConfigurationError, Problem
+from config.folder import files_in
 from detectors.rules import builtin
 from detectors.sigma.document import RuleDocument
 from detectors.sigma.ruleset import RuleSet
@@ -21,8 +22,7 @@ def documents(paths: Iterable[Path]) -> list[RuleDocument]:
     found: list[RuleDocument] = []
     problems: list[Problem] = []
     for path in paths:
-        files = sorted(f for f in path.rglob("*") if f.suffix in _SUFFIXES) if path.is_dir() else [path]
-        for file in files:
+        for file in files_in(path, _SUFFIXES):
             try:
                 found.append(RuleDocument(str(file), file.read_text(encoding="utf-8")))
             except (OSError, UnicodeDecodeError) as error:

@@ -48,6 +48,7 @@ def _pattern() -> str:
             rf"{apart}(?:hv)?[sbr]\.[A-Za-z0-9_-]{{20}}",
             r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.",
             r"-----BEGIN ",
+            r"(?:\\\"|')(?:(?:request|response)Object|(?:string|binary)Data|data)(?:\\|')",
             r"://[^/@ ]*:[^/@ ]+@",
             rf"{before}[A-Za-z0-9/+]{{40}}[^A-Za-z0-9/+=]",
         )

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 from connectors.ecs.head import distinct, endpoint, head, ip_of, label, many, place, word, words
 from connectors.ecs.kubernetes_action import classify
 from connectors.ecs.kubernetes_body import readable
+from connectors.ecs.kubernetes_command import command_of
 from connectors.ecs.moment import moment
-from connectors.ecs.redaction import redact_text
 from connectors.ecs.shown import shown
 from connectors.sources.kubernetes_cut import is_truncated
 from connectors.sources.moment import seconds
@@ -190,18 +190,15 @@ def _workload(fields: dict[str, Any], out: dict[str, Any]) -> None:
 
 
 def _command(uri: str | None, out: dict[str, Any]) -> None:
-    """What an exec runs, and in which container; redacted again, for the escapes of a query hide shapes."""
+    """What an exec runs, without its arguments, and in which container."""
+    query = (uri or "").partition("?")[2]
+    process = command_of(query)
+    if process:
+        out["process"] = process
     try:
-        asked = parse_qsl((uri or "").partition("?")[2], max_num_fields=128)
+        asked = parse_qsl(query, max_num_fields=128)
     except ValueError:
         return
-    arguments = [redact_text(value[:1024]) for key, value in asked if key == "command" and value][:64]
-    if arguments:
-        out["process"] = {
-            "args": arguments,
-            "args_count": len(arguments),
-            "command_line": redact_text(" ".join(arguments))[:8192],
-        }
     container = next((value for key, value in asked if key == "container" and value), None)
     if container:
         out["container"] = {"name": container[:1024]}

@@ -1,8 +1,8 @@
 """An audit event without what nobody should read in a SIEM: contents of secrets, arguments of commands.
 
-Bodies of secrets and config maps are shown by a list of what is harmless; all else in them is masked, whatever
-its shape: whole objects, JSON patches, merge patches, tables. In other bodies what is a secret by its place is
-masked; `redaction.py` does the rest by name and shape.
+Bodies of secrets and config maps are shown by a list of what is harmless; all else in them is masked,
+whatever its shape: whole objects, JSON patches, merge patches, tables. In other bodies what is a secret by
+its place is masked; `redaction.py` does the rest by name and shape.
 """
 
 from __future__ import annotations
@@ -19,10 +19,23 @@ from connectors.sources.untrusted import object_at, text_at
 _WITH_SECRETS: Final = frozenset({"secrets", "configmaps"})
 _SECRET_KINDS: Final = frozenset({"Secret", "SecretList", "ConfigMap", "ConfigMapList"})
 _BODIES: Final = ("requestObject", "responseObject")
-_PLAIN: Final = frozenset({"apiVersion", "kind", "type", "immutable", "status", "code", "reason", "op", "path"})
+_PLAIN: Final = frozenset({"apiVersion", "kind", "type", "immutable", "status", "code", "reason"})
+_OPERATION: Final = frozenset({"op", "path", "from"})
 _DESCRIBING: Final = frozenset(
-    "name generateName namespace uid resourceVersion generation creationTimestamp deletionTimestamp labels "
-    "ownerReferences finalizers selfLink".split()
+    {
+        "name",
+        "generateName",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "labels",
+        "ownerReferences",
+        "finalizers",
+        "selfLink",
+    }
 )
 _WHOLE_OBJECTS: Final = (
     "last-applied-configuration",
@@ -87,8 +100,8 @@ def _member(key: str, value: Any, hidden: bool) -> Any:
         return _described(value, hidden)
     if key == "items" and isinstance(value, list):
         return [_body(item, hidden) for item in value[:LIST_LIMIT]]
-    if not hidden or key in _PLAIN:
-        return value if not hidden or not isinstance(value, dict | list) else concealed(value)
+    if not hidden or (key in _PLAIN and not isinstance(value, dict | list)):
+        return value
     return concealed(value)
 
 
@@ -117,7 +130,7 @@ def _operation(item: Any, hidden: bool) -> Any:
     last = path.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
     hidden = hidden or is_secret_key(last) or last.endswith(_WHOLE_OBJECTS)
     if hidden or _ENVIRONMENT.search(path):
-        return {key: concealed(found) if key == "value" else found for key, found in item.items()}
+        return {key: found if key in _OPERATION else concealed(found) for key, found in item.items()}
     value = item.get("value")
     if last == "metadata" and isinstance(value, dict):
         return {**item, "value": _described(value, hidden)}

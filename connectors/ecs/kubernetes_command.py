@@ -1,7 +1,7 @@
 """The command of an exec as it may be shown: its first word, and how many arguments follow.
 
-Nothing tells a password (`mysql -psecret`) from any other argument, so none is shown. `event.id` and the record's
-own place lead to the record.
+Nothing tells a password (`mysql -psecret`) from any other argument, so none is shown; the record itself has
+them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def without_arguments(text: str) -> str:
     if "ommand" not in text and "cmd" not in text and "%" not in text:
         return text
     shown = _QUERY.sub(lambda found: "?" + _query(found.group()[1:]), text)
-    return text if shown == text else shown
+    return shown if shown != text else text
 
 
 def command_of(query: str) -> dict[str, Any]:

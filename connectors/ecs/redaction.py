@@ -38,6 +38,11 @@ _ASSIGNED: Final = re.compile(
     r"(?!hmac-sha256:|\[redacted)([^\s\"'&,;}\\]{1,512})",
     re.IGNORECASE,
 )
+_BODY: Final = re.compile(
+    r"(\\{0,15}[\"'])(?:requestObject|responseObject|stringData|binaryData|data)\1\s{0,4}:\s{0,4}(?=[\[{])"
+)
+"""Where contents begin in a text that is a record or an object itself: what follows cannot be told apart."""
+_WITH_CONTENTS: Final = ("secret", "configmap", "client_token", "mount_type")
 _BASIC: Final = re.compile(r"(://[^/\s:@]{0,128}:)[^/\s@]{1,256}(?=@)")
 
 
@@ -54,6 +59,10 @@ def redact_text(text: str) -> str:
         text = _ASSIGNED.sub(rf"\1{MASK}", text)
     if "@" in text and "://" in text:
         text = _BASIC.sub(rf"\1{MASK}", text)
+    if ("data" in lower or "Object" in text) and any(word in lower for word in _WITH_CONTENTS):
+        found = _BODY.search(text)
+        if found:
+            text = text[: found.end()] + MASK
     return text
 
 

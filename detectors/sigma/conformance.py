@@ -65,10 +65,9 @@ def judge(case: Case) -> Verdict:
     loaded = RuleSet.load([RuleDocument(f"{n}.yml", text) for n, text in enumerate(case.documents)])
     refusals = "; ".join(str(refusal) for refusal in loaded.refusals)
     if case.expected.refused:
-        ids = {item.id for item in (*loaded.rules, *loaded.correlations)}
         last = f"{len(case.documents) - 1}.yml"
-        refused = any(refusal.path == last for refusal in loaded.refusals)
-        passed = refused and case.of not in ids and all(f.path == last for f in loaded.refusals)
+        kept = {item.identity.path for item in (*loaded.rules, *loaded.correlations)}
+        passed = last not in kept and {refusal.path for refusal in loaded.refusals} == {last}
         return Verdict(case, passed, refusals or "not refused")
     if refusals:
         return Verdict(case, False, f"refused: {refusals}")

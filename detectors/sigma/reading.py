@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
@@ -16,9 +15,9 @@ from sigma.rule import SigmaRule  # pyright: ignore[reportMissingTypeStubs]
 from sigma.rule.base import SigmaYAMLLoader  # pyright: ignore[reportMissingTypeStubs]
 
 from detectors.sigma.document import Refusal, RuleDocument, SigmaRuleError
+from detectors.sigma.spelling import respelt
 
 MAX_DOCUMENT: Final = 1 << 20
-_UTF16LE: Final = re.compile(r"\|utf16le(?=\||\Z)")
 Parsed: TypeAlias = SigmaRule | SigmaCorrelationRule | SigmaFilter
 # What pySigma lets escape for YAML that is no rule at all (a list, a number where a mapping belongs).
 _ESCAPES: Final = (SigmaError, TypeError, AttributeError, KeyError, ValueError, NameError, IndexError)
@@ -105,7 +104,7 @@ def _parse(place: Place, data: object) -> Iterator[Read | Refusal]:
     if not isinstance(data, dict):
         yield place.refusal("a rule is a mapping", "Start the document with title, id, logsource, detection")
         return
-    rule = cast("dict[str, Any]", _with_known_names(cast(object, data)))
+    rule = cast("dict[str, Any]", data)
     if "action" in rule:
         yield place.refusal(
             "`action` documents (Sigma 1 collections) are not read", "Write each rule out", "action:"
@@ -113,12 +112,15 @@ def _parse(place: Place, data: object) -> Iterator[Read | Refusal]:
         return
     try:
         found = SigmaCollection.from_dicts(
-            [rule],
+            [respelt(rule)],
             collect_errors=True,
             source=SigmaRuleLocation(cast(Any, place.path)),
             collect_filters=True,
             resolve_references=False,
         )
+    except SigmaRuleError as error:
+        yield place.refused(error)
+        return
     except _ESCAPES as error:
         yield _sigma_refusal(place, error)
         return
@@ -127,18 +129,6 @@ def _parse(place: Place, data: object) -> Iterator[Read | Refusal]:
         return
     for parsed in [*found.rules, *found.filters]:
         yield Read(place, parsed)
-
-
-def _with_known_names(node: object) -> object:
-    """Write the modifier `utf16le` as its alias `wide`: pySigma knows only that one (specification 2.1)."""
-    if isinstance(node, list):
-        return [_with_known_names(item) for item in cast("list[object]", node)]
-    if not isinstance(node, dict):
-        return node
-    return {
-        _UTF16LE.sub("|wide", key) if isinstance(key, str) else key: _with_known_names(value)
-        for key, value in cast("dict[object, object]", node).items()
-    }
 
 
 def _sigma_refusal(place: Place, error: Exception) -> Refusal:
