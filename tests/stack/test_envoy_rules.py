@@ -98,6 +98,38 @@ def test_everyday_calls_raise_nothing(found: Finds) -> None:
             assert envoy.request(WEB, "/orders") == 200
         assert envoy.request(WEB, "/status/404") == 404
         assert envoy.stream(WEB, b"select 1") == b"select 1"
-        assert envoy.plaintext("/healthz") == 200
 
     assert found(act) == []
+
+
+@pytest.mark.claim(
+    "a caller that writes another address into X-Forwarded-For at each try is still one caller"
+)
+def test_rotating_forwarded_addresses_does_not_hide_a_burst(
+    found: Finds, request: pytest.FixtureRequest
+) -> None:
+    def act(envoy: EnvoyPart) -> None:
+        tries = (envoy.request(BATCH, f"/{n}", headers={"X-Forwarded-For": f"10.9.{n}.1"}) for n in range(30))
+        assert set(tries) == {403}
+
+    findings = [finding for finding in found(act) if "denied" in finding.title]
+    names = {entity.id for finding in findings for entity in finding.entities}
+    assert [finding.count for finding in findings] == [30]
+    assert not any(name.startswith("10.9.") for name in names)
+    if "json" in request.node.name:
+        assert findings[0].entities[0] == ("service_account", "prod/batch", "actor")
+
+
+@pytest.mark.claim(
+    "a plain-text call that a server lets in is found where the mesh logs the caller's identity"
+)
+def test_a_plain_text_call_is_found_where_identities_are_logged(
+    found: Finds, request: pytest.FixtureRequest
+) -> None:
+    title = "Server in the mesh answers a caller without a certificate"
+
+    def act(envoy: EnvoyPart) -> None:
+        assert {envoy.plaintext("/healthz") for _ in range(3)} == {200}
+
+    findings = [finding for finding in found(act) if finding.title == title]
+    assert [finding.count for finding in findings] == ([3] if "json" in request.node.name else [])

@@ -21,6 +21,8 @@ from parts.kafka import KafkaPart
 from connectors.kafka.conservation import detect_violations
 
 GROUP = "davylamp-detect"
+AFTER_A_RESTART_S = 120.0
+"""A few seconds on a quiet machine; the broker waits for its own dead session, and loads its groups."""
 
 
 class DetectStage(Stage):
@@ -32,8 +34,12 @@ class DetectStage(Stage):
     def counters(self) -> dict[str, int]:
         return counters_in_commits(self.cluster, GROUP)
 
-    def wait_counted(self, expected: Expected) -> None:
-        until(lambda: not expected.difference(self.counters()), lambda: expected.difference(self.counters()))
+    def wait_counted(self, expected: Expected, timeout_s: float = 40.0) -> None:
+        until(
+            lambda: not expected.difference(self.counters()),
+            lambda: expected.difference(self.counters()),
+            timeout_s,
+        )
 
     def assert_all_written(self, expected: Expected) -> None:
         """Findings, flows and dead letters are those of one reading, whatever was read twice on the way."""
@@ -106,7 +112,7 @@ def test_a_broker_that_is_killed_in_the_middle_is_waited_for(stage: DetectStage,
     assert "kafka" in worker.readiness()["dependencies"]
     kafka.start()
     stage.cluster.fill(records[4000:])
-    stage.wait_counted(expected)
+    stage.wait_counted(expected, AFTER_A_RESTART_S)
     worker.wait_ready()
     assert worker.status()["lost_before_read"] == {}
     worker.stop()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from kafka.waiting import until
 from connectors.kafka.committed import committed_offsets
 
 _ANSWER_S: Final = 15.0
-_QUIET_POLLS: Final = 3
+_READ_S: Final = 60.0
 
 Login = Mapping[str, Any]
 Record = tuple[str, int, bytes]
@@ -96,17 +97,24 @@ class Cluster:
             producer.abort_transaction(_ANSWER_S)
 
     def everything(self, topic: str) -> list[Message]:
-        """Return all records of a topic, in order of partition and offset."""
+        """Return all records of a topic, in order of partition and offset; read until every end is seen."""
         consumer = self._reader()
         try:
             partitions = self.topics().get(topic, 0)
             consumer.assign([confluent_kafka.TopicPartition(topic, n, 0) for n in range(partitions)])
             found: list[Message] = []
-            quiet = 0
-            while quiet < _QUIET_POLLS:
-                polled = consumer.consume(2000, timeout=0.2)
-                found += [message for message in polled if message.error() is None]
-                quiet = 0 if polled else quiet + 1
+            ended: set[int | None] = set()
+            give_up = time.monotonic() + _READ_S
+            while len(ended) < partitions:
+                assert time.monotonic() < give_up, (
+                    f"{topic}: {len(ended)} of {partitions} ends after {_READ_S} s"
+                )
+                for message in consumer.consume(2000, timeout=0.2):
+                    error = message.error()
+                    if error is None:
+                        found.append(message)
+                    elif error.code() == confluent_kafka.KafkaError._PARTITION_EOF:
+                        ended.add(message.partition())
             return sorted(found, key=lambda message: (message.partition() or 0, message.offset() or 0))
         finally:
             consumer.close()
@@ -145,5 +153,9 @@ class Cluster:
     def _reader(self) -> Consumer:
         return Consumer(
             {**self._options, "group.id": "davylamp-test-reader", "enable.auto.commit": False}
-            | {"auto.offset.reset": "earliest", "isolation.level": "read_committed"}
+            | {
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+            }
         )

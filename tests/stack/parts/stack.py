@@ -63,7 +63,10 @@ class Stack:
 
 def resident_bytes(parts: Iterable[Part]) -> dict[str, int]:
     """Return what each part holds in memory now: part -> resident bytes of its processes."""
-    return {part.name: sum(psutil.Process(pid).memory_info().rss for pid in part.pids()) for part in parts}
+    return {
+        f"{part.name} {part.version}": sum(psutil.Process(pid).memory_info().rss for pid in part.pids())
+        for part in parts
+    }
 
 
 def _tail(file: Path) -> str:
