@@ -27,6 +27,7 @@ class Detection(Section):
 
     builtin_rules: bool = True
     rules: tuple[Path, ...] = ()
+    placeholders: dict[str, tuple[str | int | float, ...]] = Field(default_factory=dict)
     repeated_ids: int = Field(default=100_000, ge=0, le=10_000_000)
     batch_records: int = Field(default=2000, ge=1, le=20_000)
     max_record_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)

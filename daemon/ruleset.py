@@ -43,4 +43,4 @@ def logged(loaded: RuleSet) -> RuleSet:
 def ruleset(detection: Detection) -> RuleSet:
     """Load shipped rules (unless off) and the operator's. Refusals stand in the result, never silent."""
     shipped = builtin() if detection.builtin_rules else []
-    return RuleSet.load([*shipped, *documents(detection.rules)])
+    return RuleSet.load([*shipped, *documents(detection.rules)], detection.placeholders)

@@ -13,6 +13,7 @@ from sigma.rule import SigmaRule  # pyright: ignore[reportMissingTypeStubs]
 
 from detectors.sigma import translate
 from detectors.sigma.document import Refusal, RuleDocument, SigmaRuleError
+from detectors.sigma.placeholders import Placeholders, fill
 from detectors.sigma.reading import Place, Read, read
 from detectors.sigma.rule import CorrelationRule, Rule
 from detectors.sigma.translate_correlation import correlation
@@ -27,9 +28,12 @@ class RuleSet:
     refusals: tuple[Refusal, ...]
 
     @classmethod
-    def load(cls, documents: Iterable[RuleDocument]) -> RuleSet:
-        """Load every document; all refusals are collected. Raises nothing."""
-        return _Loading().run(documents)
+    def load(cls, documents: Iterable[RuleDocument], placeholders: Placeholders | None = None) -> RuleSet:
+        """Load every document; all refusals are collected. Raises nothing.
+
+        `placeholders` is name -> values, for rules with `expand`.
+        """
+        return _Loading(placeholders or {}).run(documents)
 
     @property
     def playbooks(self) -> Mapping[str, str]:
@@ -45,7 +49,8 @@ class RuleSet:
 class _Loading:
     """One pass over documents; collects."""
 
-    def __init__(self) -> None:
+    def __init__(self, placeholders: Placeholders) -> None:
+        self._placeholders = placeholders
         self._refusals: list[Refusal] = []
         self._ids: dict[str, Place] = {}
         self._names: dict[str, str] = {}
@@ -113,6 +118,7 @@ class _Loading:
 
     def _rule(self, place: Place, parsed: SigmaRule) -> None:
         try:
+            fill(parsed, self._placeholders)
             rule = translate.rule(parsed, place.path, place.first_line)
         except SigmaRuleError as error:
             self._refusals.append(place.refused(error))

@@ -64,7 +64,9 @@ def pattern(value: SigmaString, *, cased: bool) -> Pattern:
             parts.append(None)
         else:
             raise UnsupportedConstructError(
-                f"the placeholder %{part.name}% of 'expand' has no value", "Write the values out", part.name
+                f"the placeholder %{part.name}% of 'expand' has no value",
+                "Give it values in detection.placeholders, or write them out",
+                part.name,
             )
         singles.append(part is SpecialChars.WILDCARD_SINGLE)
     plain = _plain(parts, singles)

@@ -186,6 +186,22 @@ def test_a_filter_is_anded_as_it_is_written(make_event: Any, condition: str, use
     assert bool(Engine(ruleset).inspect(make_event({"f": "a", "user": user})).findings) is found
 
 
+EXPANDED = GOOD.replace("{f: a}", "{f|expand: 'role/%admins%'}")
+
+
+@pytest.mark.parametrize(("value", "found"), [("role/kim", True), ("role/ops-1", True), ("role/eve", False)])
+def test_placeholders_take_the_operators_values(make_event: Any, value: str, found: bool) -> None:
+    ruleset = RuleSet.load([RuleDocument("r", EXPANDED)], {"admins": ["kim", "ops-*", 7]})
+    assert ruleset.refusals == ()
+    assert bool(Engine(ruleset).inspect(make_event({"f": value})).findings) is found
+
+
+def test_a_placeholder_without_values_refuses_the_rule() -> None:
+    ruleset = RuleSet.load([RuleDocument("r", EXPANDED)], {"others": ["kim"]})
+    assert ruleset.rules == ()
+    assert "detection.placeholders" in ruleset.refusals[0].way_out
+
+
 def test_custom_fields_are_kept() -> None:
     ruleset = load(
         GOOD + "davylamp: {playbook: pod-exec, version: 3}\ntags: [attack.t1609, attack.execution]\n"
