@@ -16,10 +16,10 @@ from connectors.sources.catalogue import profile
 from connectors.sources.files import read_events
 from connectors.sources.reject import Reject
 from detectors.anomaly.first_seen import MODELS, observe
-from detectors.event import Contact, EntityType, Event, Fields, Json, Locator
+from detectors.event import Entity, EntityType, Event, Fields, Json, Locator
 from detectors.finding import Finding
 from detectors.sigma.correlation import advance
-from detectors.sigma.engine import Engine
+from detectors.sigma.engine import Engine, Inspection
 from detectors.sigma.match import Match
 from detectors.sigma.ruleset import RuleSet
 
@@ -44,63 +44,133 @@ class Located(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What a scan read: events, and what it could not use by reason."""
+    """What a scan read: events, those outside the asked times, and what it could not use by reason."""
 
     events: int = 0
+    outside: int = 0
     rejected: Counter[str] = field(default_factory=Counter[str])
     evaluation_errors: Counter[str] = field(default_factory=Counter[str])
 
+    def add(self, other: Tally) -> None:
+        """Count what another part of the same scan read."""
+        self.events += other.events
+        self.outside += other.outside
+        self.rejected.update(other.rejected)
+        self.evaluation_errors.update(other.evaluation_errors)
+
+
+class First(NamedTuple):
+    """The first event of an edge: all that a baseline asks of it. `time` in seconds (UTC)."""
+
+    time: float
+    event_id: str
+    place: Locator
+    entities: tuple[Entity, ...]
+    outside: bool
+
+
+class Period(NamedTuple):
+    """Event times that are judged, in seconds (UTC): `start` and later, before `end`."""
+
+    start: float = -_INFINITY
+    end: float = _INFINITY
+
+
+ALWAYS: Final = Period()
+
 
 def scan(
-    paths: Iterable[Path], kind: str, ruleset: RuleSet, *, learning_s: float, tally: Tally | None = None
+    paths: Iterable[Path],
+    kind: str,
+    ruleset: RuleSet,
+    *,
+    learning_s: float | None,
+    tally: Tally | None = None,
+    period: Period = ALWAYS,
 ) -> Iterator[Located]:
     """Yield findings of stateless rules as they are met, then those of correlations and baselines.
 
-    `learning_s`: learning period of baselines in seconds of event time. `tally` is filled while reading.
+    `learning_s`: learning period of baselines in seconds of event time, None for no baselines. `tally` is
+    filled while reading. Events outside `period` meet no rule; baselines learn from the earlier ones.
     Raises UnknownSourceError, and FileUnreadableError for a file that cannot be opened.
     """
-    scanning = _Scanning(ruleset, tally or Tally())
-    source = profile(kind)
+    gathered = Gathered(tally or Tally())
+    reader = FileReader(kind, ruleset, period)
     for path in paths:
-        for item in read_events(path, source):
-            if isinstance(item, Event):
-                yield from scanning.take(item)
-            else:
-                scanning.refuse(item)
-    yield from scanning.correlations()
-    yield from scanning.baselines(learning_s)
+        yield from reader.read(path, gathered)
+    yield from gathered.correlations(ruleset)
+    if learning_s is not None:
+        yield from gathered.baselines(learning_s, period)
 
 
-class _Scanning:
-    def __init__(self, ruleset: RuleSet, tally: Tally) -> None:
-        self._ruleset = ruleset
-        self._tally = tally
+class FileReader:
+    """Reads files of one source through one engine."""
+
+    def __init__(self, kind: str, ruleset: RuleSet, period: Period = ALWAYS) -> None:
+        self._source = profile(kind)
         self._inspect = Engine(ruleset).inspect
+        self._period = period
+
+    def read(self, path: Path, gathered: Gathered) -> Iterator[Located]:
+        """Yield the findings of single events; what needs more than one event goes to `gathered`.
+
+        Raises FileUnreadableError.
+        """
+        everything = self._period == ALWAYS
+        for item in read_events(path, self._source):
+            if not isinstance(item, Event):
+                gathered.refuse(item)
+            elif everything or self._period.start <= item.time < self._period.end:
+                yield from gathered.take(item, self._inspect(item))
+            else:
+                gathered.pass_by(item, earlier=item.time < self._period.start)
+
+
+class Gathered:
+    """What was read and waits for the end: matches of correlations, contacts of baselines. Picklable."""
+
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
         self._matches: dict[str, list[Match]] = defaultdict(list)
-        self._edges: dict[Edge, tuple[Event, bool]] = {}
+        self._edges: dict[Edge, First] = {}
         self._places: dict[str, Locator] = {}
 
-    def take(self, event: Event) -> Sequence[Located]:
-        """Inspect one event; return its own findings."""
-        self._tally.events += 1
-        for contact in event.profile.contacts(event):
-            self._meet(contact, event)
-        findings, matches, errors = self._inspect(event)
+    def take(self, event: Event, inspection: Inspection) -> Sequence[Located]:
+        """Keep what one event gave; return its own findings."""
+        self.tally.events += 1
+        self._learn(event)
+        findings, matches, errors = inspection
         for match in matches:
             self._matches[match.key()].append(match)
             self._places.setdefault(match.event_id, event.locator)
         for error in errors:
-            self._tally.evaluation_errors[error.rule_id] += 1
+            self.tally.evaluation_errors[error.rule_id] += 1
         return [Located(finding, (event.locator,)) for finding in findings] if findings else ()
+
+    def pass_by(self, event: Event, *, earlier: bool) -> None:
+        """Count an event outside the period; contacts of an earlier one are learned."""
+        self.tally.outside += 1
+        if earlier:
+            self._learn(event)
 
     def refuse(self, reject: Reject) -> None:
         """Count what could not be read."""
-        self._tally.rejected[reject.reason.value] += 1
+        self.tally.rejected[reject.reason.value] += 1
 
-    def correlations(self) -> Iterator[Located]:
+    def add(self, later: Gathered) -> None:
+        """Take in what was gathered from the files after these: the same as reading them here."""
+        self.tally.add(later.tally)
+        for key, matches in later._matches.items():
+            self._matches[key].extend(matches)
+        for event_id, place in later._places.items():
+            self._places.setdefault(event_id, place)
+        for edge, first in later._edges.items():
+            self._meet(edge, first)
+
+    def correlations(self, ruleset: RuleSet) -> Iterator[Located]:
         """Yield the final findings of every group."""
         for key in sorted(self._matches):
-            rule = self._ruleset.correlation(key.partition("|")[0])
+            rule = ruleset.correlation(key.partition("|")[0])
             if rule is None:
                 continue
             matches = sorted(self._matches[key], key=lambda match: (match.time, match.event_id))
@@ -110,26 +180,36 @@ class _Scanning:
                 state = step.state
                 yield from (self._located(f) for f in step.findings if f.status == "final")
 
-    def baselines(self, learning_s: float) -> Iterator[Located]:
-        """Yield what was reached for the first time after the learning period."""
+    def baselines(self, learning_s: float, period: Period = ALWAYS) -> Iterator[Located]:
+        """Yield what was reached for the first time after the learning period, and inside `period`."""
         states: dict[tuple[str, Name], Fields] = {}
-        for edge, (event, outside) in sorted(self._edges.items(), key=_when):
+        for edge, first in sorted(self._edges.items(), key=_when):
             model = MODELS.get(edge[0])
             if model is None:
                 continue
-            self._places.setdefault(event.event_id, event.locator)
-            step = observe(model, states.get(edge[:2]), _flow(edge, event, outside), learning_s)
+            self._places.setdefault(first.event_id, first.place)
+            step = observe(model, states.get(edge[:2]), _flow(edge, first), learning_s)
             states[edge[:2]] = step.state
-            yield from (self._located(finding) for finding in step.findings)
+            if first.time >= period.start:
+                yield from (self._located(finding) for finding in step.findings)
 
-    def _meet(self, contact: Contact, event: Event) -> None:
-        edge = contact[:3]
+    def _learn(self, event: Event) -> None:
+        for contact in event.profile.contacts(event):
+            edge = contact[:3]
+            known = self._edges.get(edge)
+            if known is None or event.time < known.time:
+                entities = tuple(event.profile.entities(event))
+                first = First(event.time, event.event_id, event.locator, entities, contact.outside)
+                self._meet(edge, first)
+            elif contact.outside and not known.outside:
+                self._edges[edge] = known._replace(outside=True)
+
+    def _meet(self, edge: Edge, first: First) -> None:
         known = self._edges.get(edge)
-        if known is None:
-            self._edges[edge] = (event, contact.outside)
-        elif event.time < known[0].time or (contact.outside and not known[1]):
-            first = event if event.time < known[0].time else known[0]
-            self._edges[edge] = (first, contact.outside or known[1])
+        if known is not None:
+            earlier = first if first.time < known.time else known
+            first = earlier._replace(outside=first.outside or known.outside)
+        self._edges[edge] = first
 
     def _located(self, finding: Finding) -> Located:
         return Located(finding, tuple(self._places[event_id] for event_id in finding.event_ids))
@@ -146,22 +226,20 @@ def in_chunks(matches: Sequence[Match]) -> Iterator[tuple[Sequence[Match], float
         yield matches[start:end], matches[end].time if end < len(matches) else _INFINITY
 
 
-def _when(item: tuple[Edge, tuple[Event, bool]]) -> tuple[float, Edge]:
-    return item[1][0].time, item[0]
+def _when(item: tuple[Edge, First]) -> tuple[float, Edge]:
+    return item[1].time, item[0]
 
 
-def _flow(edge: Edge, event: Event, outside: bool) -> dict[str, Json]:
-    entities: list[Json] = [
-        {"type": e.type, "id": e.id, "role": e.role} for e in event.profile.entities(event)
-    ]
+def _flow(edge: Edge, first: First) -> dict[str, Json]:
+    entities: list[Json] = [{"type": e.type, "id": e.id, "role": e.role} for e in first.entities]
     return {
         "kind": "flow",
         "model": edge[0],
         "subject": list(edge[1]),
         "peer": list(edge[2]),
-        "first_time": event.time,
-        "last_time": event.time,
-        "first_event_id": event.event_id,
+        "first_time": first.time,
+        "last_time": first.time,
+        "first_event_id": first.event_id,
         "entities": entities,
-        "outside": outside,
+        "outside": first.outside,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from connectors.ecs.head import distinct, endpoint, head, ip_of, place, word, words
+from connectors.ecs.head import distinct, endpoint, head, ip_of, label, place, word, words
 from connectors.ecs.moment import moment
 from connectors.ecs.shown import shown
 from connectors.ecs.tls import tls_fields
@@ -12,6 +12,8 @@ from connectors.ecs.url import host_and_port, parts
 from connectors.ecs.ztunnel import document as ztunnel_document
 from connectors.sources.istio_denial import denied, denying_policy
 from connectors.sources.istio_mesh import direction, hostname, refused_by_mesh, service_account
+from connectors.sources.istio_peer import claimed as claimed_address
+from connectors.sources.istio_peer import connected
 from connectors.sources.untrusted import integer_at
 from connectors.sources.ztunnel import is_ztunnel
 from detectors.event import Event
@@ -129,11 +131,15 @@ def _ends(
     """Source, destination and what is related to them. Forwarded addresses are the caller's claim."""
     get = fields.get
     source, destination = (
-        endpoint(get("downstream_remote_address")),
+        endpoint(connected(fields)),
         endpoint(_behind(get("upstream_host")) or get("downstream_local_address")),
     )
     claimed = get("x_forwarded_for")
     forwarded = _forwarded(claimed) if isinstance(claimed, str) and claimed else []
+    claim = claimed_address(fields)
+    if claim:
+        label(out, "claimed_address", claim)
+        forwarded.insert(0, claim)
     if forwarded and forwarded[0]:
         network["forwarded_ip"] = forwarded[0]
     local = (ip_of(get("downstream_local_address")), ip_of(get("upstream_local_address")))

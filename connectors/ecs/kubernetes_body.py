@@ -31,12 +31,10 @@ _DESCRIBING: Final = frozenset(
         "generation",
         "creationTimestamp",
         "deletionTimestamp",
-        "labels",
-        "ownerReferences",
-        "finalizers",
         "selfLink",
     }
 )
+_STRUCTURED: Final = frozenset({"labels", "ownerReferences", "finalizers"})
 _WHOLE_OBJECTS: Final = (
     "last-applied-configuration",
     "banzaicloud.com/last-applied",
@@ -118,7 +116,8 @@ def _described(metadata: Mapping[str, Any], hidden: bool) -> dict[str, Any]:
                 if not name.endswith(_WHOLE_OBJECTS)
             }
         else:
-            kept[key] = concealed(value) if hidden and key not in _DESCRIBING else value
+            plain = key in _STRUCTURED or (key in _DESCRIBING and not isinstance(value, dict | list))
+            kept[key] = value if plain or not hidden else concealed(value)
     return kept
 
 

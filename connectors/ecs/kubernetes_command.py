@@ -10,7 +10,7 @@ import re
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote_plus
 
-from connectors.ecs.redaction import MASK, redact_text
+from connectors.ecs.mask import MASK
 from connectors.sources.untrusted import clean
 
 _PARAMETERS: Final = frozenset({"command", "cmd"})
@@ -61,6 +61,6 @@ def _first(value: str) -> str:
     if said == MASK:
         return MASK
     found = _WORD.match(said)
-    word = redact_text(clean(found[0])) if found else ""
+    word = clean(found[0]) if found else ""
     whole = found is not None and found[0] == said
     return value if whole and word == said else word or MASK

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-MASK: Final = "[redacted]"
+from connectors.ecs.kubernetes_command import without_arguments
+from connectors.ecs.mask import MASK
+
 STRING_LIMIT: Final = 8 * 1024
 LIST_LIMIT: Final = 1_000
 _HASHED: Final = "hmac-sha256:"
@@ -42,12 +44,24 @@ _BODY: Final = re.compile(
     r"(\\{0,15}[\"'])(?:requestObject|responseObject|stringData|binaryData|data)\1\s{0,4}:\s{0,4}(?=[\[{])"
 )
 """Where contents begin in a text that is a record or an object itself: what follows cannot be told apart."""
+_BEARER: Final = re.compile(r"(bearer(?: |%20|\+)+)[A-Za-z0-9._~+/=-]{16,}", re.IGNORECASE)
+_NAMED: Final = re.compile(
+    r"(\\{0,15}\")(name\1\s{0,4}:\s{0,4}\1[A-Za-z0-9_.-]{0,64}?(?:"
+    + "|".join(SECRET_ENDINGS)
+    + r")\1\s{0,4},\s{0,4}\1value\1\s{0,4}:\s{0,4}\1)[^\"\\]{1,512}",
+    re.IGNORECASE,
+)
+_LOOKED_UP: Final = re.compile(r"(auth/token/(?:lookup|renew|revoke|revoke-orphan)/)[^\s\"'\\?&]+")
 _WITH_CONTENTS: Final = ("secret", "configmap", "client_token", "mount_type")
 _BASIC: Final = re.compile(r"(://[^/\s:@]{0,128}:)[^/\s@]{1,256}(?=@)")
 
 
 def redact_text(text: str) -> str:
-    """Return `text` with vault tokens, AWS secret keys, JWTs, private keys and `password=...` masked."""
+    """Return `text` with vault tokens, AWS secret keys, JWTs, private keys and `password=...` masked.
+
+    Also arguments of an exec, and contents of secrets in a text that is a record itself: of these it shows
+    only what stands before.
+    """
     if len(text) < 8 or text.startswith("arn:"):
         return text
     if len(text) >= 20:
@@ -59,6 +73,19 @@ def redact_text(text: str) -> str:
         text = _ASSIGNED.sub(rf"\1{MASK}", text)
     if "@" in text and "://" in text:
         text = _BASIC.sub(rf"\1{MASK}", text)
+    if "bearer" in lower:
+        text = _BEARER.sub(rf"\1{MASK}", text)
+    if "auth/token/" in text:
+        text = _LOOKED_UP.sub(rf"\1{MASK}", text)
+    if "?" in text and ("/exec" in text or "/run/" in text):
+        text = without_arguments(text)
+    return _redact_records(text, lower)
+
+
+def _redact_records(text: str, lower: str) -> str:
+    """What only a text has that holds a record or an object: a named value, contents of secrets."""
+    if '"' in text and "name" in text and "value" in text:
+        text = _NAMED.sub(rf"\1\2{MASK}", text)
     if ("data" in lower or "Object" in text) and any(word in lower for word in _WITH_CONTENTS):
         found = _BODY.search(text)
         if found:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from connectors.ecs.redaction import LIST_LIMIT, MASK
+from connectors.sources.untrusted import object_at
+from connectors.sources.vault_path import shown
 
 _HASHED: Final = "hmac-sha256:"
 _HARMLESS: Final = frozenset(
@@ -25,9 +27,15 @@ _PARTS: Final = ("auth", "request", "response")
 def readable(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the entry with every unhashed text of request and response data masked, times apart.
 
+    So is a token's id in the path, which may be of anybody's choice.
+
     An entry that holds none is returned as it is.
     """
     record = fields
+    request = fields.get("request")
+    path = request.get("path") if isinstance(request, dict) else None
+    if isinstance(path, str) and "auth/token/" in path:
+        record = {**record, "request": {**object_at(fields, "request"), "path": shown(path)}}
     for side in _SIDES:
         part = record.get(side)
         if isinstance(part, dict) and "data" in part:

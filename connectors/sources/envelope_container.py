@@ -8,8 +8,7 @@ from io import BytesIO
 from typing import Final
 
 from connectors.sources.decoding import SHORTEST
-from connectors.sources.layer import Layer
-from connectors.sources.reject import Reason, Reject
+from connectors.sources.layer import Layer, Partial
 
 _CRI: Final = re.compile(
     rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)"
@@ -29,9 +28,10 @@ def recognise_cri(text: bytes) -> bool:
 def cri(text: bytes) -> Iterator[Layer]:
     """Yield the text of each line; partial lines of one stream are joined with the full one that ends them.
 
-    A partial line whose end is not in this value is one Reject, `partial`.
+    A partial line whose end is not in this value comes as `Partial`.
     """
     waiting: dict[bytes, list[bytes]] = {}
+    times: dict[bytes, bytes] = {}
     for ended in BytesIO(text):
         line = ended.removesuffix(b"\n")
         found = _CRI.match(line) if len(line) > SHORTEST else None
@@ -41,9 +41,10 @@ def cri(text: bytes) -> Iterator[Layer]:
             continue
         parts = waiting.setdefault(found[1], [])
         parts.append(line[found.end() :])
+        times[found[1]] = line[: line.index(b" ")]
         if found[2] == b"F":
-            yield Layer(b"".join(parts), time=line[: line.index(b" ")].decode())
+            yield Layer(b"".join(parts), time=times[found[1]])
             parts.clear()
-    for parts in waiting.values():
+    for stream, parts in waiting.items():
         if parts:
-            yield Layer(Reject(Reason.PARTIAL, "a container line without its end"))
+            yield Layer(Partial(b"".join(parts)), time=times[stream])

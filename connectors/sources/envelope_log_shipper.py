@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from connectors.sources.decoding import SHORTEST
 from connectors.sources.kubernetes_place import place
-from connectors.sources.layer import Layer, content, stated
-from connectors.sources.reject import Reason, Reject
+from connectors.sources.layer import Layer, Partial, content, stated
+from connectors.sources.reject import Reject
 from connectors.sources.source import NOWHERE
 from connectors.sources.untrusted import text_at
 
@@ -22,6 +22,7 @@ _ITS_OWN: Final = frozenset(
 )
 _PLACES: Final = ("kubernetes", "cloud", "orchestrator")
 _TIMES: Final = ("timestamp", "date", "time")
+_STATED: Final = ("time", "timestamp", "date", "@timestamp")
 
 
 def shipped(value: dict[str, Any]) -> Sequence[Layer] | None:
@@ -32,10 +33,10 @@ def shipped(value: dict[str, Any]) -> Sequence[Layer] | None:
     if line is None:
         return None
     if isinstance(line, str) and "P" in (value.get("logtag"), value.get("_p")):
-        line = Reject(Reason.PARTIAL, "a container line without its end")
+        line = Partial(line.encode("utf-8", "replace"))
     if isinstance(line, Reject) or (isinstance(line, str) and len(line) < SHORTEST):
         return [Layer(line)]
-    return [Layer(line, _origin(value), text_at(value, "time") or text_at(value, "@timestamp"))]
+    return [Layer(line, _origin(value), next((value[key] for key in _STATED if key in value), None))]
 
 
 def lifted(value: dict[str, Any]) -> Sequence[Layer]:

@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from connectors.sources.istio_text import looks_like_line
 from connectors.sources.kubernetes_place import resource
 from connectors.sources.layer import Layer, Packed, Rows, content, wrong
 from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import NOWHERE
 from connectors.sources.untrusted import list_at, object_at
 
+_LINE_HEAD: Final = 64
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}\Z")
 
 
@@ -53,11 +55,14 @@ def _scope(scope: Any) -> Layer:
 
 
 def _record_layer(row: Any) -> Layer:
-    return Layer(_record(row))
+    return Layer(_record(row), time=row.get("timeUnixNano") if isinstance(row, dict) else None)
 
 
 def _record(row: Any) -> Any:
-    """The payload of one log record. Istio's own exporter may put the fields into the attributes."""
+    """The payload of one log record.
+
+    Istio's own exporter may put the fields into the attributes, or labels beside a TEXT line.
+    """
     if not isinstance(row, dict):
         return wrong(row, "logRecords[]", "an object")
     if not row.get("body") and not row.get("attributes"):
@@ -71,6 +76,8 @@ def _record(row: Any) -> Any:
         fields = {} if isinstance(said, dict | list) else members(row.get("attributes", []))
         if fields and (not said or "start_time" in fields):
             return fields
+        if fields and isinstance(said, str) and looks_like_line(said[:_LINE_HEAD].encode("utf-8", "replace")):
+            return {"body": said, "attributes": fields}
         return content(said, "body")
     except Reject as reject:
         return reject

@@ -18,6 +18,7 @@ from connectors.sources.istio_json import FieldMap
 from connectors.sources.istio_mesh import direction
 from connectors.sources.istio_outcome import outcome_of
 from connectors.sources.istio_parties import called_out, called_service, callers, reached, targets
+from connectors.sources.istio_peer import claimed
 from connectors.sources.istio_proxy_log import is_proxy_log, is_proxy_log_line
 from connectors.sources.istio_text import LINE_LIMIT, looks_like_line, normalise, parse_line
 from connectors.sources.moment import seconds
@@ -69,6 +70,8 @@ class IstioAccess:
             return True
         if self._fields and self._fields.recognises(value):
             return True
+        if "scope" not in value and "body" not in value:
+            return False
         return ztunnel.is_record(value) or is_proxy_log(value) or self._labelled(value) is not None
 
     def recognise_line(self, line: bytes) -> bool:
@@ -169,6 +172,9 @@ class IstioAccess:
             return ztunnel.summary(event)
         who, what = callers(event), targets(event)
         caller = f"{who[0].type} {clean(who[0].id)}" if who else "an unknown caller"
+        claim = claimed(fields)
+        if claim:
+            caller += f", said to call for {claim},"
         method = text_at(fields, "method")
         path = redact_text((text_at(fields, "path") or "").partition("?")[0])
         did = f"{clean(method)} {clean(path)} on " if method else "a connection to "

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from connectors.sources.istio_mesh import direction, hostname, peer_host, service_account, unregistered
+from connectors.sources.istio_peer import connected
 from connectors.sources.untrusted import address, entity, integer_at, text_at
 from detectors.event import Contact, Entity, EntityType, Event
 
@@ -16,9 +17,12 @@ _Name: TypeAlias = tuple[EntityType, str]
 
 
 def callers(event: Event) -> list[Entity]:
-    """Return who called: the certificate's service account or the proxy's own workload, then the address."""
+    """Return who called: the certificate's service account or the proxy's own workload, then the address.
+
+    An address that only a header states is none (`istio_peer`).
+    """
     fields = event.fields
-    client = address(text_at(fields, "downstream_remote_address"))
+    client = address(connected(fields))
     source = [Entity("address", client, "source")] if client else []
     if direction(fields) == "inbound":
         peer = service_account(fields, "downstream_peer_uri_san")
@@ -50,11 +54,8 @@ def subject(event: Event) -> Entity | None:
     own = _own_workload(event)
     if own:
         return own
-    for key in ("upstream_local_address", "downstream_remote_address"):
-        ip = address(text_at(event.fields, key))
-        if ip:
-            return Entity("address", ip, "source")
-    return None
+    ip = address(text_at(event.fields, "upstream_local_address")) or address(connected(event.fields))
+    return Entity("address", ip, "source") if ip else None
 
 
 def called_out(event: Event) -> Sequence[Contact]:

@@ -18,15 +18,22 @@ class Packed(NamedTuple):
     text: str
 
 
-class Layer(NamedTuple):
-    """One payload: an object or a list, text or bytes to read again, `Packed`, or a Reject.
+class Partial(NamedTuple):
+    """The beginning of a container's line whose end is not in the record."""
 
-    `time` is the RFC 3339 time that the envelope states for it, for a line that was cut before its own.
+    text: bytes
+
+
+class Layer(NamedTuple):
+    """One payload: an object or a list, text or bytes to read again, `Packed`, `Partial`, or a Reject.
+
+    `time` is what the envelope states for the line, as it stands there; `moment.stated` reads it. It dates a
+    line that was cut before its own time.
     """
 
     payload: Any
     origin: Mapping[str, str] = NOWHERE
-    time: str | None = None
+    time: Any = None
 
 
 class Rows(NamedTuple):
@@ -46,7 +53,7 @@ class Rows(NamedTuple):
 
 def content(value: Any, name: str) -> Any:
     """Return `value` as a payload when it is text, an object or a list, else the Reject that says so."""
-    if isinstance(value, str | dict | list):
+    if isinstance(value, (str, dict, list)):
         return value
     return wrong(value, name, "text or an object")
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from connectors.sources.reject import Reason, Reject
+from detectors.finding import rfc3339
 
 _EARLIEST: Final = 631_152_000.0
 _LATEST: Final = 7_258_118_400.0
+_TIME_LIMIT: Final = 40
+_DIGITS_LIMIT: Final = 19
 
 
 def seconds(text: object, field: str) -> float:
@@ -30,3 +33,23 @@ def seconds(text: object, field: str) -> float:
     if _EARLIEST <= stamp < _LATEST:
         return stamp
     raise Reject(Reason.BAD_TIME, f"{field} is not between 1990 and 2199")
+
+
+def stated(time: Any) -> str | None:
+    """Return the time that an envelope states for a line as RFC 3339, or None.
+
+    RFC 3339 text stays as it is (`seconds` judges it); numbers and digits are seconds, milliseconds or
+    nanoseconds since the epoch, told by their size.
+    """
+    if isinstance(time, bytes):
+        time = time.decode("ascii", "replace")
+    if isinstance(time, str):
+        if not time.isdecimal():
+            return time if 0 < len(time) <= _TIME_LIMIT else None
+        time = int(time) if len(time) <= _DIGITS_LIMIT else 0
+    if isinstance(time, bool) or not isinstance(time, int | float):
+        return None
+    for unit in (1, 1000, 1_000_000_000):
+        if _EARLIEST <= time / unit < _LATEST:
+            return rfc3339(time / unit)
+    return None

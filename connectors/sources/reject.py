@@ -28,7 +28,6 @@ class Reason(Enum):
     PROXY_LOG = "proxy_log", "A line of a proxy's own log (Envoy, Istio's agent, ztunnel), no access line."
     WRONG_SOURCE = "wrong_source", "An event of another source than the one this topic or file is for."
     POINTER = "pointer", "A notification that only says where events lie (S3 object key)."
-    DIGEST = "digest", "A CloudTrail digest file: signatures of log files, no events."
     TOO_MANY_EVENTS = "too_many_events", "The record holds over 10,000 events; those above are not read."
     TOO_MANY_REJECTS = (
         "too_many_rejects",

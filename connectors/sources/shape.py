@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from connectors.sources.catalogue import SOURCES
 from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import Source
+
+_DIGEST: Final = frozenset({"digestStartTime", "digestS3Object"})
+CONTROL_KEYS: Final = _DIGEST | {"messageType"}
+"""One of these stands in every value that `is_control`."""
 
 
 def items_of(value: Any) -> list[Any] | None:
@@ -25,14 +30,17 @@ def items_of(value: Any) -> list[Any] | None:
     return None
 
 
+def is_control(value: Mapping[str, Any]) -> bool:
+    """Return whether an object is a probe of the transport, or a CloudTrail digest file: no event."""
+    return value.get("messageType") == "CONTROL_MESSAGE" or not _DIGEST.isdisjoint(value)
+
+
 def explain(value: Any, source: Source) -> Reject:
     """Return why a readable value is no event of `source`."""
     if not isinstance(value, dict):
         return Reject(Reason.WRONG_TYPE, f"{type(value).__name__}, expected an object")
     if "s3" in value or ("s3Bucket" in value and "s3ObjectKey" in value) or _created(value):
         return Reject(Reason.POINTER, "names an S3 object, holds no event")
-    if "digestStartTime" in value or "digestS3Object" in value:
-        return Reject(Reason.DIGEST, "a CloudTrail digest file")
     for other in SOURCES.values():
         if other is not source and other.recognise(value):
             return Reject(Reason.WRONG_SOURCE, f"looks like {other.kind}, read as {source.kind}")

@@ -27,9 +27,10 @@ from connectors.sources.envelope_container import NO_LINE, cri, recognise_cri
 from connectors.sources.envelope_log_shipper import LIFTS, lifted
 from connectors.sources.gunzip import MAGIC, gunzip
 from connectors.sources.kubernetes_cut import STATED_TIME
-from connectors.sources.layer import Layer, Packed, Rows, within
+from connectors.sources.layer import Layer, Packed, Partial, Rows, within
+from connectors.sources.moment import stated
 from connectors.sources.reject import Reason, Reject
-from connectors.sources.shape import explain
+from connectors.sources.shape import CONTROL_KEYS, explain, is_control
 from connectors.sources.source import Source
 from connectors.sources.unpacked import Unpacked
 from detectors.event import Locator
@@ -59,8 +60,8 @@ class Unpacking:
     over: int = 0
     more: int = 0
     spent: bool = False
-    time: str | None = None
     left: int = -1
+    time: Any = None
 
     def run(self, value: bytes) -> Unpacked:
         """Return what the record held."""
@@ -142,6 +143,8 @@ class Unpacking:
         """The text is not one JSON value: perhaps it is several, or has text lines among others."""
         follows = isinstance(reject, MoreFollows)
         if not follows and b"\n" not in text:
+            if reject.reason is Reason.TRUNCATED and self._cut(text):
+                return False
             raise reject
         for split in (several, concatenated) if follows else (several,):
             if any(self._holds(piece, found) for piece, found in split(text)):
@@ -207,7 +210,7 @@ class Unpacking:
                 self._event(value)
                 return False
             layers = lifted(value)
-        elif isinstance(value, dict) and value.get("messageType") == "CONTROL_MESSAGE":
+        elif isinstance(value, dict) and not CONTROL_KEYS.isdisjoint(value) and is_control(value):
             self.out.control += 1
             return False
         else:
@@ -256,21 +259,24 @@ class Unpacking:
     def _layer(self, layer: Layer, outer: Mapping[str, str], depth: int) -> None:
         payload, origin, time = layer
         self.origin = within(outer, origin) if origin else outer
-        stated = self.time
-        self.time = stated or time
+        before = self.time
+        self.time = time if before is None else before
         try:
             self._payload(payload, depth)
         except Reject as reject:
             self._reject(reject)
-        self.time = stated
+        self.time = before
 
     def _payload(self, payload: Any, depth: int) -> None:
-        if isinstance(payload, dict | list):
+        if isinstance(payload, (dict, list)):
             self._value(payload, depth)
         elif isinstance(payload, Reject):
             self._reject(payload)
         elif isinstance(payload, Rows):
             self._rows(payload, depth)
+        elif isinstance(payload, Partial):
+            if not self._cut(payload.text):
+                self._bad(Reason.PARTIAL, "a container line without its end")
         elif isinstance(payload, Packed):
             if self.spent and len(payload.text) < SHORTEST:
                 self._count()
@@ -295,17 +301,32 @@ class Unpacking:
         if self._full():
             self.over += 1
             return
-        origin = self.origin
-        if self.time and isinstance(value, bytes):
-            origin = {**origin, STATED_TIME: self.time}
         try:
-            event = self.source.parse(value, self._place(), origin)
-            if STATED_TIME in event.origin:
-                event.origin = self.origin
-            self.out.events.append(event)
-            self.index += 1
+            self._take(value)
         except Reject as reject:
             self._reject(reject)
+
+    def _take(self, value: Any) -> None:
+        """Parse one event. Of a line that was cut, the envelope may know the time, which is no place."""
+        origin = self.origin
+        time = stated(self.time) if isinstance(value, bytes) and value[:1] == b"{" else None
+        if time:
+            origin = {**origin, STATED_TIME: time}
+        event = self.source.parse(value, self._place(), origin)
+        if STATED_TIME in event.origin:
+            event.origin = self.origin
+        self.out.events.append(event)
+        self.index += 1
+
+    def _cut(self, text: bytes) -> bool:
+        """Take the event of an object that was cut, where the source can read one, and say whether."""
+        if text[:1] != b"{" or self._full():
+            return False
+        try:
+            self._take(text)
+        except Reject:
+            return False
+        return True
 
     def _reject(self, reject: Reject) -> None:
         if self.spent:

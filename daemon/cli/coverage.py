@@ -77,7 +77,7 @@ def coverage(
         blind = blind_rules(loaded, profile(kind), seen)
     table = techniques(loaded)
     if navigator is not None:
-        navigator.write_bytes(orjson.dumps(layer(table, {item.rule_id for item in blind})))
+        _write(ctx, navigator, orjson.dumps(layer(table, {item.rule_id for item in blind})))
     if as_json:
         click.echo(orjson.dumps(_document(loaded, table, seen, blind)))
     else:
@@ -115,6 +115,14 @@ def layer(table: Mapping[str, Mapping[str, list[str]]], blind: Collection[str]) 
         "techniques": entries,
         "gradient": {"colors": ["#ffffff", "#66b1ff"], "minValue": 0, "maxValue": max(1, most)},
     }
+
+
+def _write(ctx: click.Context, path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        click.echo(f"{path}: {error.strerror}", err=True)
+        ctx.exit(NOT_DONE)
 
 
 def _sources(rule: Rule) -> list[str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import yaml
 from connectors.sources.catalogue import KINDS, profile
 from connectors.sources.files import FileUnreadableError, read_events
 from daemon.cli.listing import print_line
+from daemon.cli.look_alike import look_alikes
 from daemon.cli.main import NOT_DONE
 from daemon.cli.rule_test import UnreadableTryError, events_of
 from detectors.event import Event, Fields, Json
@@ -113,7 +113,7 @@ def drafted(event: Event, chosen: Sequence[str], title: str, level: str) -> tupl
             "the rule does not match its sample: read back from a file the event is another one"
         )
     for name in reversed(chosen):
-        for record in _changed(event.fields, event.profile.aliases.get(name, name).split(".")):
+        for record in look_alikes(event.fields, event.profile.aliases.get(name, name).split(".")):
             if _fires(loaded, rule_id, record) is False:
                 return text, record
     raise SampleError("no change of the chosen fields makes a look-alike; choose others with --fields")
@@ -180,46 +180,6 @@ def _fires(loaded: RuleSet, rule_id: str, record: Fields) -> bool | None:
         return judge(loaded, rule_id, events_of([json.loads(json.dumps(record))]))
     except UnreadableTryError:
         return None
-
-
-def _changed(fields: Fields, parts: Sequence[str]) -> Iterator[Fields]:
-    """Yield copies of a record in which the value at a path is another one, or is not there."""
-    record = copy.deepcopy(fields)
-    for holder, key in list(_holders(record, parts)):
-        holder[key] = _another(holder[key])
-    yield record
-    record = copy.deepcopy(fields)
-    for holder, key in list(_holders(record, parts)):
-        holder.pop(key, None)
-    yield record
-
-
-def _holders(value: Json, parts: Sequence[str]) -> Iterator[tuple[Fields, str]]:
-    """Yield each object and key where the path ends; lists are entered, keys may have dots."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _holders(item, parts)
-    elif isinstance(value, dict):
-        for size in range(1, len(parts) + 1):
-            key = ".".join(parts[:size])
-            if key in value and size == len(parts):
-                yield value, key
-            elif key in value:
-                yield from _holders(value[key], parts[size:])
-
-
-def _another(value: Json) -> Json:
-    match value:
-        case bool():
-            return not value
-        case int() | float():
-            return value + 1
-        case str():
-            return f"{value}-other" if value else "other"
-        case list():
-            return [_another(item) for item in value]
-        case _:
-            return "other"
 
 
 def _names(fields: Fields, limit: int = 40) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 from config.detection import Detection
 from connectors.sources.catalogue import KINDS, profile
 from connectors.sources.reject import Reject
+from daemon.cli.main import NOT_DONE
 from daemon.ruleset import ruleset
 from detectors.event import Event, Fields, Locator
 from detectors.rules.cases import SUFFIX, CaseFormatError, Cases, builtin_cases, judge, parse_cases
@@ -53,16 +55,22 @@ def test_rules(ctx: click.Context, folders: tuple[Path, ...], no_builtin: bool, 
     """
     done = list(tries(ruleset(Detection(builtin_rules=not no_builtin, rules=folders))))
     for one in done:
-        if one.verdict == "untested":
+        if one.verdict == "refused":
+            click.echo(one.reason)
+        elif one.verdict == "untested":
             click.echo(f"{one.path}: {one.reason}")
-        elif one.verdict != "passed":
-            why = f": {one.reason}" if one.reason else ""
-            click.echo(f"{one.path}: {one.name} {'is' if one.verdict == 'refused' else 'fails'}{why}")
-    bad = sum(one.verdict in ("failed", "refused") for one in done)
-    click.echo(f"{sum(one.verdict in ('passed', 'failed') for one in done)} tries, {bad} failed")
+        elif one.verdict == "failed":
+            click.echo(f"{one.path}: {one.name} fails{f': {one.reason}' if one.reason else ''}")
+    counts = Counter(one.verdict for one in done)
+    told = f"{counts['passed'] + counts['failed']} tries, {counts['failed']} failed"
+    click.echo(f"{told}, {counts['refused']} refused" if counts["refused"] else told)
     if junit is not None:
-        junit.write_bytes(report(done))
-    ctx.exit(1 if bad else 0)
+        try:
+            junit.write_bytes(report(done))
+        except OSError as error:
+            click.echo(f"{junit}: {error.strerror}", err=True)
+            ctx.exit(NOT_DONE)
+    ctx.exit(1 if counts["failed"] or counts["refused"] else 0)
 
 
 def tries(loaded: RuleSet) -> Iterator[Try]:

@@ -1,23 +1,22 @@
-"""`davylamp rules check|list|test|explain|convert`: what loads, and whether each rule does what it says."""
+"""`davylamp rules`: what loads; how rules are made, tried and compared stands in files of their own."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import orjson
-from sigma.cli.convert import convert as sigma_convert
 
 from config.detection import Detection
-from connectors.sources.catalogue import KINDS, profile
+from daemon.cli.conform import conform
+from daemon.cli.coverage import coverage
 from daemon.cli.explain import explain_rule
+from daemon.cli.new_rule import new_rule
+from daemon.cli.rule_test import test_rules
+from daemon.cli.rules_diff import diff_rules
 from daemon.ruleset import documents, ruleset
-from detectors.event import Event, Fields, Locator
 from detectors.rules import builtin
-from detectors.rules.cases import SUFFIX, CaseFormatError, Cases, builtin_cases, judge, parse_cases
-from detectors.sigma.document import RuleDocument
 from detectors.sigma.rule import CorrelationRule, Rule
 from detectors.sigma.ruleset import RuleSet
 
@@ -33,7 +32,8 @@ def rules() -> None:
     """Sigma rules."""
 
 
-rules.add_command(explain_rule)
+for command in (conform, coverage, diff_rules, explain_rule, new_rule, test_rules):
+    rules.add_command(command)
 
 
 def _load(folders: tuple[Path, ...], no_builtin: bool) -> RuleSet:
@@ -86,55 +86,13 @@ def _kind(item: Rule | CorrelationRule) -> str:
 
 
 @rules.command()
-@_RULES
-@_BUILTIN
-@click.pass_context
-def test(ctx: click.Context, folders: tuple[Path, ...], no_builtin: bool) -> None:
-    """Run the events beside each rule (`rule.events.json`: match, no_match). Exit 1 if one fails."""
-    loaded = _load(folders, no_builtin)
-    failed = ran = 0
-    for item in (*loaded.rules, *loaded.correlations):
-        cases = _cases_of(item.identity.path)
-        if cases is None:
-            click.echo(f"{item.identity.path}: no test events beside it")
-            continue
-        for wanted, tries in ((True, cases.match), (False, cases.no_match)):
-            for number, records in enumerate(tries, 1):
-                ran += 1
-                if judge(loaded, item.id, _events(records)) is not wanted:
-                    failed += 1
-                    click.echo(f"{item.identity.path}: {'match' if wanted else 'no_match'} {number} fails")
-    click.echo(f"{ran} tries, {failed} failed")
-    ctx.exit(1 if failed else 0)
-
-
-def _cases_of(path: str) -> Cases | None:
-    beside = Path(path).with_suffix(SUFFIX)
-    try:
-        if beside.is_file():
-            return parse_cases(str(beside), beside.read_text(encoding="utf-8"))
-        return builtin_cases(RuleDocument(path, ""))
-    except CaseFormatError:
-        return None
-
-
-def _events(records: Sequence[Fields]) -> list[Event]:
-    """Return the records as events of the source that recognises them; what none recognises is left out."""
-    sources = [profile(kind) for kind in KINDS]
-    found: list[Event] = []
-    for place, record in enumerate(records):
-        source = next((s for s in sources if s.recognise(record)), None)
-        if source is not None:
-            found.append(source.parse(record, Locator("test", 0, place, 0)))
-    return found
-
-
-@rules.command()
 @click.argument("rule_id")
 @_RULES
 @click.option("--target", default="lucene", show_default=True, help="A target of sigma-cli.")
 def convert(rule_id: str, folders: tuple[Path, ...], target: str) -> None:
     """Print the SIEM query of the rule with this id, as sigma-cli converts it."""
+    from sigma.cli.convert import convert as sigma_convert  # takes longer to import than all the rest
+
     document = next((d for d in [*builtin(), *documents(folders)] if rule_id in d.text), None)
     if document is None:
         raise click.UsageError(f"no rule has the id {rule_id!r}; davylamp rules list shows them")

@@ -87,7 +87,7 @@ def diff_rules(
         else:
             _print(one)
     counts = Counter(one.change for one in found)
-    same = len(after) - counts["new"] - counts["changed"]
+    same = len({_key(item) for item in after}) - counts["new"] - counts["changed"]
     click.echo(
         f"{counts['new']} new, {counts['gone']} gone, {counts['changed']} changed, {same} the same",
         err=as_json,

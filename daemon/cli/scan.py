@@ -4,34 +4,67 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
-import orjson
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn
-from rich.text import Text
 
 from config.detection import Detection
 from connectors.sources.catalogue import KINDS
-from daemon.cli.main import NOT_DONE
+from daemon.cli.main import INTERNAL, NOT_DONE
+from daemon.cli.scan_files import opened
+from daemon.cli.scan_jobs import WorkerLostError, scan_in_processes
+from daemon.cli.scan_output import FORMATS, Format, printer
+from daemon.cli.scan_progress import ScanProgress
+from daemon.cli.scan_summary import Summary, print_unused
 from daemon.garbage import settle
 from daemon.ruleset import ruleset
-from daemon.scanning import Located, Tally
+from daemon.scanning import Located, Period, Tally
 from daemon.scanning import scan as scan_files
-from detectors.level import LEVELS, parse_level, rank
+from detectors.level import LEVELS, Level, rank
+from detectors.sigma.ruleset import RuleSet
 
 _DAY_S = 86_400.0
 _LEARNING_DAYS = Detection().learning_days
+_FOREVER = Period()
+
+
+class EventTime(click.ParamType):
+    """An RFC 3339 time with its offset, or a date, which is its first moment in UTC; becomes seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds since the epoch. A usage error for anything else."""
+        if isinstance(value, float):
+            return value
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is no RFC 3339 time (2026-05-01T10:00:00Z) and no date (2026-05-01)", param, ctx
+            )
+        if at.tzinfo is None and len(value) > len("2026-05-01"):
+            self.fail(f"{value!r} has no offset: end it with Z for UTC", param, ctx)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--source", "kind", required=True, type=click.Choice(KINDS), help="What the files hold.")
 @click.option("--rules", "folders", multiple=True, type=click.Path(path_type=Path), help="More rules.")
 @click.option("--no-builtin", is_flag=True, help="Leave the shipped rules out.")
-@click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
+@click.option("--format", "wanted", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
+@click.option("--level", type=click.Choice(LEVELS), default="informational", help="Leave lower findings out.")
 @click.option("--fail-level", default="low", type=click.Choice(LEVELS), help="Exit 1 from this level on.")
+@click.option(
+    "--from", "start", type=EventTime(), default=_FOREVER.start, help="Events of this time and later."
+)
+@click.option("--to", "end", type=EventTime(), default=_FOREVER.end, help="Events before this time.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
+@click.option("--summary/--no-summary", default=None, help="Counts on stderr; on by itself for a table.")
 @click.option("--learning-days", default=_LEARNING_DAYS, show_default=True, help="Baselines learn so long.")
 @click.pass_context
 def scan(
@@ -40,64 +73,83 @@ def scan(
     kind: str,
     folders: tuple[Path, ...],
     no_builtin: bool,
+    wanted: Format,
     as_json: bool,
-    fail_level: str,
+    level: Level,
+    fail_level: Level,
+    start: float,
+    end: float,
+    jobs: int,
+    summary: bool | None,
     learning_days: float,
 ) -> None:
-    """Run the rules over FILES (.gz, JSON Lines, arrays, envelopes). Exit 1 if something was found."""
+    """Run the rules over FILES and folders (.gz, JSON Lines, arrays, envelopes); exit 1 on findings.
+
+    Of a folder every file below it is read, hidden ones apart, in the order of their paths.
+
+    --jobs N reads whole files in N processes; one file is never split. The findings and their order are those
+    of one process: what needs several events (correlations, baselines) is gathered from all files and judged
+    once at the end. The findings of at most four files a process wait in memory for their turn.
+
+    --from and --to go by the time in the event. Events outside meet no rule, so a correlation sees only what
+    happened inside; baselines still learn from what came before. Times are RFC 3339, or a date in UTC.
+
+    A finding below --level is left out altogether: not printed, not counted, not in the exit code.
+    """
     rules = ruleset(Detection(builtin_rules=not no_builtin, rules=folders))
     for refusal in rules.refusals:
         click.echo(str(refusal), err=True)
+    if as_json:
+        wanted = "jsonl"
+    paths = opened(files)
     settle()
-    tally, worst = Tally(), -1
+    tally, counts, worst = Tally(), Summary(), -1
+    show = printer(wanted)
+    # Lines of JSON or CSV on the same terminal would be broken by the bar.
+    bar = ScanProgress(paths, tally, wanted=wanted == "table" or not sys.stdout.isatty())
     try:
-        read = _read(files, tally)
-        for located in scan_files(read, kind, rules, learning_s=learning_days * _DAY_S, tally=tally):
-            worst = max(worst, rank(located.finding.level))
-            _print(located, as_json)
+        with bar:
+            options = (kind, rules, learning_days * _DAY_S, Period(start, end), jobs)
+            for located in _found(paths, bar, tally, *options):
+                if rank(located.finding.level) < rank(level):
+                    continue
+                worst = max(worst, rank(located.finding.level))
+                counts.count(located.finding)
+                show(located)
     except BrokenPipeError:
         raise
     except OSError as error:
         click.echo(str(error), err=True)
         ctx.exit(NOT_DONE)
-    _summary(tally)
-    ctx.exit(1 if worst >= rank(parse_level(fail_level)) else 0)
+    except WorkerLostError as error:
+        click.echo(str(error), err=True)
+        ctx.exit(INTERNAL)
+    print_unused(tally)
+    if summary or (summary is None and wanted == "table"):
+        for line in counts.lines():
+            click.echo(line, err=True)
+    ctx.exit(1 if worst >= rank(fail_level) else 0)
 
 
-def _print(located: Located, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.buffer.write(orjson.dumps(located.to_json()) + b"\n")
-        return
-    finding, place = located.finding, located.locators[0]
-    click.echo(f"{finding.level:<13} {place.topic}:{place.offset}  {finding.explain}")
-
-
-def _summary(tally: Tally) -> None:
-    if tally.rejected:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(tally.rejected.items()))
-        click.echo(f"{tally.rejected.total()} unreadable: {reasons}", err=True)
-    if tally.evaluation_errors:
-        click.echo(f"{tally.evaluation_errors.total()} evaluation errors", err=True)
-
-
-class _Events(ProgressColumn):
-    """The number of events read so far."""
-
-    def __init__(self, tally: Tally) -> None:
-        super().__init__()
-        self._tally = tally
-
-    def render(self, task: Task) -> Text:
-        """Return the count."""
-        return Text(f"{self._tally.events:,} events")
-
-
-def _read(files: Sequence[Path], tally: Tally) -> Iterator[Path]:
-    """Yield the files; on a terminal a bar moves by the bytes of those that are done."""
-    columns = (BarColumn(), TaskProgressColumn(), _Events(tally))
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("scan", total=sum(path.stat().st_size for path in files))
-        for path in files:
-            yield path
-            bar.advance(task, path.stat().st_size)
+def _found(
+    paths: Sequence[Path],
+    bar: ScanProgress,
+    tally: Tally,
+    kind: str,
+    rules: RuleSet,
+    learning_s: float,
+    period: Period,
+    jobs: int,
+) -> Iterator[Located]:
+    if jobs == 1 or len(paths) == 1:
+        return scan_files(bar.followed(paths), kind, rules, learning_s=learning_s, tally=tally, period=period)
+    return scan_in_processes(
+        paths,
+        kind,
+        rules,
+        jobs=jobs,
+        learning_s=learning_s,
+        tally=tally,
+        period=period,
+        done=bar.file_done,
+    )

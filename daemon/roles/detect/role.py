@@ -14,7 +14,7 @@ from connectors.kafka.checkpoint_file import store_for
 from connectors.kafka.conservation import detect_violations
 from connectors.kafka.metrics import ConservationCollector, Standing, by_source, losses
 from connectors.kafka.producer import ConfirmedProducer
-from connectors.sources import catalogue
+from connectors.sources.istio_configured import configured
 from daemon.garbage import settle
 from daemon.roles.detect.application import application
 from daemon.roles.detect.blocks import block_start
@@ -57,7 +57,7 @@ class _Detect:
         loaded = logged(ruleset(settings.detection))
         self._refused = len(loaded.refusals)
         self.stage = DetectStage(
-            source_of={topic: catalogue.profile(kind) for topic, kind in self._kinds.items()},
+            source_of={topic: configured(kind, settings.istio) for topic, kind in self._kinds.items()},
             inspect=Engine(loaded).inspect,
             send=self._producer.send_all,
             repeated=RepeatedIds(settings.detection.repeated_ids),

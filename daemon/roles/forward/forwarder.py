@@ -16,7 +16,7 @@ from connectors.kafka.conservation import ITEMS_READ, Counters, forward_violatio
 from connectors.kafka.metrics import Standing, by_source, losses
 from connectors.kafka.producer import ConfirmedProducer, Report
 from connectors.siem.target import SiemTarget
-from connectors.sources import catalogue
+from connectors.sources.istio_configured import configured
 from daemon.roles.forward.delivery import Delivery
 from daemon.roles.forward.item import MAPPERS, InternalReader, RawReader, Reader
 from daemon.roles.forward.stage import ForwardStage
@@ -114,6 +114,6 @@ def _readers(settings: Settings, clock: Callable[[], float]) -> dict[str, Reader
     }
     for topic, kind in settings.kafka.topics.kinds().items():
         readers[topic] = RawReader(
-            catalogue.profile(kind), namespace, clock, settings.detection.max_record_bytes
+            configured(kind, settings.istio), namespace, clock, settings.detection.max_record_bytes
         )
     return readers

@@ -102,7 +102,10 @@ PLANTED: dict[str, tuple[str, dict[str, Any]]] = {
         "vault_audit",
         {**VAULT, "request": {**ASKED, "path": f"auth/token/lookup/{PLAIN}", "mount_type": "token"}},
     ),
-    "token in a header": ("vault_audit", {**VAULT, "request": {**ASKED, "headers": {"x-vault-token": [TOKEN]}}}),
+    "token in a header": (
+        "vault_audit",
+        {**VAULT, "request": {**ASKED, "headers": {"x-vault-token": [TOKEN]}}},
+    ),
     "token of the caller": ("vault_audit", {**VAULT, "request": {**ASKED, "client_token": PLAIN}}),
 }  # fmt: skip
 

@@ -125,3 +125,13 @@ def test_the_source_of_a_vault_request():
     request = RECORDS["vault_audit"]["kv_read"]["request"]
     assert found["source"]["ip"] == request["remote_address"] == found["related"]["ip"][0]
     assert found["source"]["port"] == request["remote_port"]
+
+
+def test_a_token_of_anybody_s_choice_in_a_path_does_not_leave():
+    chosen = "my own/token of choice"
+    for verb in ("lookup", "renew", "revoke", "revoke-orphan"):
+        name, record = next(iter(RECORDS["vault_audit"].items()))
+        found = vault(name, request={**record["request"], "path": f"auth/token/{verb}/{chosen}"})
+        assert chosen not in json.dumps(found) and "own" not in json.dumps(found["url"])
+        assert found["url"]["path"] == f"/v1/auth/token/{verb}/[redacted]"
+        assert found["hashicorp_vault"]["audit"]["request"]["path"] == f"auth/token/{verb}/[redacted]"

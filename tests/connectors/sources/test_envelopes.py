@@ -211,7 +211,7 @@ def test_sample_gives_the_event_and_its_origin(name, sample):
     assert len(found.events) == sample.get("events", 1)
     bare = sample["line"].encode() if "line" in sample else dumps(RECORDS[kind, sample["case"]])
     for event in found.events:
-        assert event.fields == read(bare, kind).events[0].fields
+        assert event.fields == {**read(bare, kind).events[0].fields, **sample.get("added", {})}
         assert dict(event.origin) == sample["origin"]
 
 

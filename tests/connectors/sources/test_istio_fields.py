@@ -122,6 +122,17 @@ def test_labels_of_open_telemetry_stand_beside_the_line_and_never_replace_it():
     assert event.event_id == source.parse(LINE, PLACE).event_id
 
 
+def test_labels_of_a_line_survive_their_envelope():
+    """Through OTLP, not only as a record of its own: the caller's certificate is a label there."""
+    labels = [{"key": "downstream_peer_uri_san", "value": {"stringValue": "spiffe://td/ns/n/sa/caller"}}]
+    rows = [{"body": {"stringValue": LINE}, "attributes": labels}]
+    value = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": rows}]}]}).encode()
+    source = profile("istio_access")
+    (event,) = unpack(value, source, "t", 0, 1).events
+    assert source.entities(event)[0] == ("service_account", "n/caller", "actor")
+    assert event.event_id == source.parse(LINE, PLACE).event_id
+
+
 def test_a_kvlist_body_is_the_record():
     values = [
         {"key": "start_time", "value": {"stringValue": "2026-11-23T06:09:13Z"}},

@@ -1,0 +1,7 @@
+"""What stands where a secret stood."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MASK: Final = "[redacted]"
