@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
-from connectors.sources.catalogue import profile
+from config.istio import Istio
 from connectors.sources.files import read_events
+from connectors.sources.istio_configured import configured
 from connectors.sources.reject import Reject
 from detectors.anomaly.first_seen import MODELS, observe
 from detectors.event import Entity, EntityType, Event, Fields, Json, Locator
@@ -25,6 +26,7 @@ from detectors.sigma.ruleset import RuleSet
 
 CHUNK_MATCHES: Final = 500
 _INFINITY: Final = float("inf")
+_STANDARD: Final = Istio()
 Name: TypeAlias = tuple[EntityType, str]
 Edge: TypeAlias = tuple[str, Name, Name]
 
@@ -79,6 +81,15 @@ class Period(NamedTuple):
 ALWAYS: Final = Period()
 
 
+class Reading(NamedTuple):
+    """What files are read with: the kind of source, the rules, the times judged, the mesh's own formats."""
+
+    kind: str
+    ruleset: RuleSet
+    period: Period = ALWAYS
+    istio: Istio = _STANDARD
+
+
 def scan(
     paths: Iterable[Path],
     kind: str,
@@ -87,15 +98,17 @@ def scan(
     learning_s: float | None,
     tally: Tally | None = None,
     period: Period = ALWAYS,
+    istio: Istio = _STANDARD,
 ) -> Iterator[Located]:
     """Yield findings of stateless rules as they are met, then those of correlations and baselines.
 
     `learning_s`: learning period of baselines in seconds of event time, None for no baselines. `tally` is
     filled while reading. Events outside `period` meet no rule; baselines learn from the earlier ones.
-    Raises UnknownSourceError, and FileUnreadableError for a file that cannot be opened.
+    `istio`: formats of the mesh's access logs. Raises UnknownSourceError, ConfigurationError for a format,
+    and FileUnreadableError for a file that cannot be opened.
     """
     gathered = Gathered(tally or Tally())
-    reader = FileReader(kind, ruleset, period)
+    reader = FileReader(Reading(kind, ruleset, period, istio))
     for path in paths:
         yield from reader.read(path, gathered)
     yield from gathered.correlations(ruleset)
@@ -106,10 +119,11 @@ def scan(
 class FileReader:
     """Reads files of one source through one engine."""
 
-    def __init__(self, kind: str, ruleset: RuleSet, period: Period = ALWAYS) -> None:
-        self._source = profile(kind)
-        self._inspect = Engine(ruleset).inspect
-        self._period = period
+    def __init__(self, reading: Reading) -> None:
+        """Raises UnknownSourceError, and ConfigurationError for a format that cannot be read."""
+        self._source = configured(reading.kind, reading.istio)
+        self._inspect = Engine(reading.ruleset).inspect
+        self._period = reading.period
 
     def read(self, path: Path, gathered: Gathered) -> Iterator[Located]:
         """Yield the findings of single events; what needs more than one event goes to `gathered`.

@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from config.detection import Detection
+from config.istio import Istio
 from connectors.sources.catalogue import KINDS
+from daemon.cli.database import config_option, settings_of
 from daemon.cli.main import INTERNAL, NOT_DONE
 from daemon.cli.scan_files import opened
 from daemon.cli.scan_jobs import WorkerLostError, scan_in_processes
@@ -20,10 +22,9 @@ from daemon.cli.scan_progress import ScanProgress
 from daemon.cli.scan_summary import Summary, print_unused
 from daemon.garbage import settle
 from daemon.ruleset import ruleset
-from daemon.scanning import Located, Period, Tally
+from daemon.scanning import Located, Period, Reading, Tally
 from daemon.scanning import scan as scan_files
 from detectors.level import LEVELS, Level, rank
-from detectors.sigma.ruleset import RuleSet
 
 _DAY_S = 86_400.0
 _LEARNING_DAYS = Detection().learning_days
@@ -66,6 +67,7 @@ class EventTime(click.ParamType):
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
 @click.option("--summary/--no-summary", default=None, help="Counts on stderr; on by itself for a table.")
 @click.option("--learning-days", default=_LEARNING_DAYS, show_default=True, help="Baselines learn so long.")
+@config_option
 @click.pass_context
 def scan(
     ctx: click.Context,
@@ -82,6 +84,7 @@ def scan(
     jobs: int,
     summary: bool | None,
     learning_days: float,
+    path: Path | None,
 ) -> None:
     """Run the rules over FILES and folders (.gz, JSON Lines, arrays, envelopes); exit 1 on findings.
 
@@ -94,8 +97,11 @@ def scan(
     --from and --to go by the time in the event. Events outside meet no rule, so a correlation sees only what
     happened inside; baselines still learn from what came before. Times are RFC 3339, or a date in UTC.
 
+    Of the configuration only `istio` counts: the formats of the mesh's access logs.
+
     A finding below --level is left out altogether: not printed, not counted, not in the exit code.
     """
+    istio = settings_of(path).istio if path else Istio()
     rules = ruleset(Detection(builtin_rules=not no_builtin, rules=folders))
     for refusal in rules.refusals:
         click.echo(str(refusal), err=True)
@@ -109,8 +115,8 @@ def scan(
     bar = ScanProgress(paths, tally, wanted=wanted == "table" or not sys.stdout.isatty())
     try:
         with bar:
-            options = (kind, rules, learning_days * _DAY_S, Period(start, end), jobs)
-            for located in _found(paths, bar, tally, *options):
+            reading = Reading(kind, rules, Period(start, end), istio)
+            for located in _found(paths, bar, tally, reading, learning_days * _DAY_S, jobs):
                 if rank(located.finding.level) < rank(level):
                     continue
                 worst = max(worst, rank(located.finding.level))
@@ -135,21 +141,21 @@ def _found(
     paths: Sequence[Path],
     bar: ScanProgress,
     tally: Tally,
-    kind: str,
-    rules: RuleSet,
+    reading: Reading,
     learning_s: float,
-    period: Period,
     jobs: int,
 ) -> Iterator[Located]:
     if jobs == 1 or len(paths) == 1:
-        return scan_files(bar.followed(paths), kind, rules, learning_s=learning_s, tally=tally, period=period)
+        kind, rules, period, istio = reading
+        return scan_files(
+            bar.followed(paths),
+            kind,
+            rules,
+            learning_s=learning_s,
+            tally=tally,
+            period=period,
+            istio=istio,
+        )
     return scan_in_processes(
-        paths,
-        kind,
-        rules,
-        jobs=jobs,
-        learning_s=learning_s,
-        tally=tally,
-        period=period,
-        done=bar.file_done,
+        paths, reading, jobs=jobs, learning_s=learning_s, tally=tally, done=bar.file_done
     )

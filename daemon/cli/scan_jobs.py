@@ -17,8 +17,7 @@ from typing import Final, NamedTuple
 
 from connectors.sources.files import FileUnreadableError
 from daemon.garbage import settle
-from daemon.scanning import ALWAYS, FileReader, Gathered, Located, Period, Tally
-from detectors.sigma.ruleset import RuleSet
+from daemon.scanning import FileReader, Gathered, Located, Reading, Tally
 
 AHEAD: Final = 4
 """Files a process may be ahead of the one whose turn it is: what is held in memory has a bound."""
@@ -40,13 +39,11 @@ class Answer(NamedTuple):
 
 def scan_in_processes(
     paths: Sequence[Path],
-    kind: str,
-    ruleset: RuleSet,
+    reading: Reading,
     *,
     jobs: int,
     learning_s: float,
     tally: Tally,
-    period: Period = ALWAYS,
     done: Callable[[Path], None],
 ) -> Iterator[Located]:
     """Yield what `daemon.scanning.scan` yields, in the same order; `done` is called after each file.
@@ -55,15 +52,15 @@ def scan_in_processes(
     """
     gathered = Gathered(tally)
     with ExitStack() as stack:
-        workers = [_start(stack, kind, ruleset, period) for _ in range(min(jobs, len(paths)))]
+        workers = [_start(stack, reading) for _ in range(min(jobs, len(paths)))]
         for path, answer in zip(paths, _answers(paths, workers), strict=True):
             yield from answer.findings
             gathered.add(answer.gathered)
             if answer.fault is not None:
                 raise FileUnreadableError(answer.fault)
             done(path)
-    yield from gathered.correlations(ruleset)
-    yield from gathered.baselines(learning_s, period)
+    yield from gathered.correlations(reading.ruleset)
+    yield from gathered.baselines(learning_s, reading.period)
 
 
 def _answers(paths: Sequence[Path], workers: Sequence[Connection]) -> Iterator[Answer]:
@@ -100,11 +97,11 @@ def _received(worker: Connection) -> Answer:
         raise WorkerLostError(_LOST) from error
 
 
-def _start(stack: ExitStack, kind: str, ruleset: RuleSet, period: Period) -> Connection:
+def _start(stack: ExitStack, reading: Reading) -> Connection:
     """Start a process that ends with the stack. Started anew, not forked: threads may run here."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, kind, ruleset, period), daemon=True)
+    process = context.Process(target=_work, args=(theirs, reading), daemon=True)
     process.start()
     theirs.close()
     stack.callback(process.join)
@@ -113,11 +110,11 @@ def _start(stack: ExitStack, kind: str, ruleset: RuleSet, period: Period) -> Con
     return ours
 
 
-def _work(orders: Connection, kind: str, ruleset: RuleSet, period: Period) -> None:
+def _work(orders: Connection, reading: Reading) -> None:
     """Read the files that are asked for until the asking side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settle()
-    reader = FileReader(kind, ruleset, period)
+    reader = FileReader(reading)
     try:
         while True:
             path: Path = orders.recv()

@@ -17,7 +17,7 @@ import orjson
 import pytest
 
 from daemon.cli.scan_jobs import WorkerLostError, scan_in_processes
-from daemon.scanning import Tally
+from daemon.scanning import Reading, Tally
 from detectors.rules import builtin
 from detectors.sigma.ruleset import RuleSet
 
@@ -230,8 +230,7 @@ def test_a_process_that_dies_ends_the_scan_with_an_error_and_leaves_none_behind(
     done: list[Path] = []
     found = scan_in_processes(
         paths,
-        "cloudtrail",
-        RuleSet.load(builtin()),
+        Reading("cloudtrail", RuleSet.load(builtin())),
         jobs=2,
         learning_s=0.0,
         tally=Tally(),
@@ -245,6 +244,30 @@ def test_a_process_that_dies_ends_the_scan_with_an_error_and_leaves_none_behind(
         list(found)
     assert len(done) < len(paths)
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_access_logs_in_a_format_of_ones_own_are_read_as_the_configuration_says(
+    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, jobs: str
+) -> None:
+    refused = "rbac_access_denied_matched_policy[ns[shop]-policy[deny]-rule[0]]"
+    caller = "caller=spiffe://td/ns/shop/sa/eve"
+    for name in ("a.log", "b.log"):
+        lines = [
+            f"2026-11-23T10:00:{second:02d}.000Z {caller} GET 403 {refused} inbound|80||\n"
+            for second in range(6)
+        ]
+        (tmp_path / name).write_text("".join(lines), encoding="utf-8")
+    written = (
+        "%START_TIME% caller=%DOWNSTREAM_PEER_URI_SAN% %REQ(:METHOD)% %RESPONSE_CODE% "
+        "%RESPONSE_CODE_DETAILS% %UPSTREAM_CLUSTER%"
+    )
+    (tmp_path / "ours.yaml").write_text(f"istio: {{text_formats: ['{written}']}}\n", encoding="utf-8")
+    words = ("scan", "a.log", "b.log", "--source", "istio_access", "--jobs", jobs, "--json")
+    assert command(*words).stdout == ""
+    done = command(*words, "--config", "ours.yaml")
+    found = [orjson.loads(line) for line in done.stdout.splitlines()]
+    assert [(item["count"], item["entities"][0]["id"]) for item in found] == [(12, "shop/eve")], done.stderr
 
 
 def _read(terminal: int) -> bytes:

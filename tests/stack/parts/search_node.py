@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -25,7 +26,7 @@ def version_of(pom: Path) -> str:
     return found[1]
 
 
-class SearchNode:
+class SearchNode(ABC):
     """What all four nodes share. `settings` are node settings, read at each start."""
 
     name: str
@@ -42,13 +43,13 @@ class SearchNode:
         """Where it answers: plain HTTP, the core has no security."""
         return f"http://{LOOPBACK}:{self.http_port}"
 
+    @abstractmethod
     def fetch(self) -> None:
         """Bring programs into the cache. Raises PartMissingError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def command(self) -> Sequence[str]:
         """The command line of the node; the programs are in the cache."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Start on the data that is there and wait until the cluster answers. Raises PartFailedError."""
