@@ -1,4 +1,7 @@
-"""A few records that nobody can read, as every pipeline has them: they end in dead letters by name."""
+"""A few records that hold no event, as every pipeline has them.
+
+Five that nobody can read end in dead letters by name; a CloudTrail digest is a control record.
+"""
 
 from __future__ import annotations
 

@@ -94,16 +94,16 @@ def test_approving_on_a_phone_by_clicking(world, address, browser, tokens, tmp_p
         page.get_by_role("button", name="Continue as alice").click()
         page.get_by_role("link", name="A database password was read").click()
         page.get_by_role("button", name="Acknowledge").click()
-        assert page.get_by_text("It is yours now").is_visible()
+        page.get_by_text("It is yours now").wait_for()
         page.screenshot(path=tmp_path / "incident.png", full_page=True)
         page.get_by_role("link", name="Plan for database/customer-records").click()
-        assert page.get_by_text("cannot be undone").first.is_visible()
+        page.get_by_text("cannot be undone").first.wait_for()
         page.get_by_role("button", name="Approve this plan").click()
-        assert page.get_by_text("Your approval is recorded").is_visible()
+        page.get_by_text("Your approval is recorded").wait_for()
         assert page.get_by_role("button", name="Approve this plan").is_disabled()
         page.screenshot(path=tmp_path / "plan.png", full_page=True)
         page.goto(link)
-        assert page.get_by_text("was used before").is_visible()
+        page.get_by_text("was used before").wait_for()
     assert problems == [text for text in problems if "410" in text]
     assert (tmp_path / "incident.png").stat().st_size > 20_000
     assert [(row["approver"], row["via"]) for row in world.rows(schema.approvals)] == [("alice", "page")]
@@ -134,6 +134,6 @@ def test_a_form_on_another_site_cannot_approve(world, address, browser, tokens) 
         page.route("http://evil.example/", lambda route: route.fulfill(body=forged, content_type="text/html"))
         page.goto("http://evil.example/")
         page.get_by_role("button", name="win a prize").click()
-        assert page.get_by_text("Foreign request").is_visible()
+        page.get_by_text("Foreign request").wait_for()
     assert world.rows(schema.approvals) == []
     assert ("anonymous", "action.approve", "origin") in world.refusals()
