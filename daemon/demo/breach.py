@@ -43,7 +43,10 @@ class Breach:
         self.second_marker = ""
 
     async def play(self, everyday: Sequence[Record], speed: float) -> None:
-        """Play all stages; `everyday` records go out when their time has come. Raises StoryError."""
+        """Play all stages; `everyday` records go out when their time has come. Raises StoryError.
+
+        Who has read a password logs in at once: a moment later it may be dead.
+        """
         waiting = list(everyday)
         for stage in self._stages:
             now = time.time()
@@ -52,7 +55,8 @@ class Breach:
             await self._pipe.send(due)
             await self._do(stage, now)
             self._board.played(stage.number)
-            await asyncio.sleep(GAP_S / speed)
+            if stage.number != _READ:
+                await asyncio.sleep(GAP_S / speed)
 
     async def _do(self, stage: Stage, now: float) -> None:
         if self.first_event is None:
@@ -65,9 +69,9 @@ class Breach:
             self._watcher.markers[stage.number] = deed.marker
         elif stage.number == _READ:
             self._watcher.markers[stage.number] = await asyncio.to_thread(self._thief.read_password)
-            self.second_marker = await asyncio.to_thread(self._thief.read_more)
-            await self._shipper.ship()
         elif stage.number == SESSION_STAGE:
             rows = await asyncio.to_thread(self._thief.open_session)
             self._watcher.session_open = True
             self._board.fact(f"the thief reads {rows:,} rows of analytics and stays logged in")
+            self.second_marker = await asyncio.to_thread(self._thief.read_more)
+            await self._shipper.ship()
