@@ -9,6 +9,7 @@ from detectors.sigma.condition import Condition
 from detectors.sigma.refutation import fields_of, refutable, refuting
 from detectors.sigma.witness import COARSE
 
+_NEARLY_CONSTANT: Final = frozenset({"eventtype", "level", "stage", "type"})
 MOST: Final = 4
 """Every further field makes the key of an event dearer and rarer."""
 
@@ -16,9 +17,9 @@ MOST: Final = 4
 def discriminators(conditions: Sequence[Condition], aliases: Mapping[str, str]) -> tuple[str, ...]:
     """Return up to four paths, chosen one by one: each lets the most rules be refuted that were not before.
 
-    A field whose values differ between events counts three times one that most events share. Of equal ones
-    the one wins that more rules demand (a `not` demands nothing), then the shallower path, then the
-    alphabet. When no single field helps, the smallest set that refutes one more rule is taken.
+    Each counts by its `fineness`. Of equal ones the one wins that more rules demand (a `not` demands
+    nothing), then the shallower path, then the alphabet. When no single field helps, the smallest set that
+    refutes one more rule is taken.
     """
     used: dict[str, int] = {}
     for condition in conditions:
@@ -35,7 +36,7 @@ def discriminators(conditions: Sequence[Condition], aliases: Mapping[str, str]) 
         }
         best = max(
             gains,
-            key=lambda path: (gains[path] * _fineness(path), used[path], -path.count(".")),
+            key=lambda path: (gains[path] * fineness(path), used[path], -path.count(".")),
             default=None,
         )
         if best is not None and gains[best]:
@@ -55,9 +56,11 @@ def _smallest(rules: Sequence[Condition], chosen: Sequence[str], aliases: Mappin
     return min(fitting, key=len) if fitting else []
 
 
-def _fineness(path: str) -> int:
-    """A field that most events share refutes a rule for few of them."""
-    return 1 if path.casefold() in COARSE else 3
+def fineness(path: str) -> int:
+    """Return how much a field is worth: one that most events share refutes for few, a deep one is dear."""
+    if path.casefold() in _NEARLY_CONSTANT or path.count(".") > 1:
+        return 1
+    return 2 if path.casefold() in COARSE else 6
 
 
 def _refuted(rules: Sequence[Condition], known: Sequence[str], aliases: Mapping[str, str]) -> int:

@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar, cast
 
 from detectors.event import Fields
 from detectors.sigma.condition import Condition
-from detectors.sigma.discriminator import MOST, discriminators
+from detectors.sigma.discriminator import MOST, discriminators, fineness
 from detectors.sigma.path import MISSING, Found, lookup
 from detectors.sigma.refutation import Partial, compile_partial, fields_of
 
@@ -105,7 +105,7 @@ class Dispatch(Generic[T]):
 
     def _sharpen(self) -> None:
         gains, self._gains, self._false = self._gains, Counter(), 0
-        best = max(gains, key=lambda path: (gains[path], -path.count("."), path), default=None)
+        best = max(gains, key=lambda path: (gains[path] * fineness(path), path), default=None)
         helps = best is not None and gains[best] * 2 >= _FALSE_TRIES
         self._settled = not helps or len(self._paths) + 1 >= MOST
         if best is not None and helps:
