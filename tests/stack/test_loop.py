@@ -19,6 +19,7 @@ from daemon.demo.board import Board
 from daemon.demo.play import Options, Play
 from daemon.demo.result import Result
 
+KUBELET = "kubelet: answers the upgrade, runs nothing"
 REALS_BESIDE = ("kafka", "vault", "postgres")
 STREAMS = ("events", "alerts", "incidents", "audit")
 REST_S = 30.0
@@ -53,7 +54,9 @@ def played(reals: Reals, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 
 @pytest.mark.claim(
-    "the breach on real servers ends in proof A, and every stage stands in an incident", on=REALS_BESIDE
+    "the breach on real servers ends in proof A, and every stage stands in an incident",
+    on=REALS_BESIDE,
+    double=KUBELET,
 )
 def test_the_breach_ends_in_proof_a(played: Played, reals: Reals) -> None:
     _, result = played
@@ -63,7 +66,9 @@ def test_the_breach_ends_in_proof_a(played: Played, reals: Reals) -> None:
 
 
 @pytest.mark.claim(
-    "what detect accepted, both SIEMs hold: each event, alert, incident and audit entry once", on=REALS_BESIDE
+    "what detect accepted, both SIEMs hold: each event, alert, incident and audit entry once",
+    on=REALS_BESIDE,
+    double=KUBELET,
 )
 def test_counts_in_both_siems_equal_the_conservation_law(played: Played, reals: Reals) -> None:
     """The play is over and nothing feeds the topics, so the roles come to rest; only then is it counted."""
@@ -78,7 +83,9 @@ def test_counts_in_both_siems_equal_the_conservation_law(played: Played, reals: 
         assert all(delivered.values())
 
 
-@pytest.mark.claim("what was done on the API server stands in both SIEMs as alerts", on=REALS_BESIDE)
+@pytest.mark.claim(
+    "what was done on the API server stands in both SIEMs as alerts", on=REALS_BESIDE, double=KUBELET
+)
 def test_alerts_name_what_the_real_servers_saw(played: Played, reals: Reals) -> None:
     for target in reals.targets:
         found = search(target["urls"][0], "alerts", {"term": {"event.kind": "alert"}})
