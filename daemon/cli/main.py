@@ -17,6 +17,7 @@ _COMMANDS: Final[dict[str, str]] = {
     "config": "daemon.cli.config:config",
     "database": "daemon.cli.database_command:database",
     "demo": "daemon.cli.demo:demo",
+    "dlq": "daemon.cli.dlq:dlq",
     "incidents": "daemon.cli.incidents:incidents",
     "normalise": "daemon.cli.normalise:normalise",
     "playbooks": "daemon.cli.playbooks:playbooks",

@@ -53,7 +53,7 @@ class Forwarder:
     ) -> None:
         self.name = target.name
         self._delivery = Delivery(target, target_report, jitter)
-        self._readers = _readers(settings, clock)
+        self._readers = readers_of(settings, clock)
         alerts = ForwardStage(
             self._delivery, {t: r for t, r in self._readers.items() if t in MAPPERS}, producer.send_all
         )
@@ -107,7 +107,8 @@ class Forwarder:
         return counted, violations, losses(standings)
 
 
-def _readers(settings: Settings, clock: Callable[[], float]) -> dict[str, Reader]:
+def readers_of(settings: Settings, clock: Callable[[], float]) -> dict[str, Reader]:
+    """Return the reader of each topic that is forwarded."""
     namespace = settings.forwarding.namespace
     readers: dict[str, Reader] = {
         topic: InternalReader(name, mapper, namespace, clock) for topic, (name, mapper) in MAPPERS.items()

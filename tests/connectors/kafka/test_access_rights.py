@@ -9,7 +9,7 @@ from connectors.kafka.access import HOLDERS, Acl, Names, acls
 from connectors.kafka.acl_store import Held, beyond, missing
 from connectors.kafka.error import BrokerAwayError, WrongPasswordError, told
 from connectors.kafka.probe import why_no_entry
-from connectors.kafka.topics import FINDINGS, INTERNAL, MATCHES
+from connectors.kafka.topics import DEAD_LETTERS, FINDINGS, INTERNAL, MATCHES
 
 NAMES = Names(("aws.cloudtrail",), {role: (f"group-{role}",) for role in HOLDERS}, ("changelog",))
 PRINCIPALS = {role: f"User:{role}" for role in HOLDERS}
@@ -27,6 +27,11 @@ def test_the_web_role_has_no_right_and_the_platform_writes_raw_topics_only() -> 
     assert "web" not in HOLDERS
     rights = [a for a in acls(NAMES, PRINCIPALS) if a.principal == "User:platform" and a.resource == "topic"]
     assert rights == [Acl("User:platform", "topic", "aws.cloudtrail", "write")]
+
+
+def test_dead_letters_are_read_by_the_dlq_command_alone_and_it_may_write_nothing() -> None:
+    assert holders("read", DEAD_LETTERS) == {"User:dlq"}
+    assert {a.operation for a in acls(NAMES, PRINCIPALS) if a.principal == "User:dlq"} == {"read"}
 
 
 @pytest.mark.parametrize("topic", INTERNAL)
