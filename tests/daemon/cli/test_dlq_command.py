@@ -58,7 +58,7 @@ async def held(settings: Settings, topic: str) -> list[bytes]:
 
 
 def letter(origin: str, reason: str = "bad_json", value: bytes = b"{", **more: Any) -> Message:
-    given: dict[str, Any] = {"role": "detect", "source": "cloudtrail", "detail": "as an older version said"} | more
+    given: dict[str, Any] = {"role": "detect", "source": "cloudtrail", "detail": "an older version's"} | more
     return dead_letter(value, reason=reason, origin=origin, **given)
 
 
