@@ -135,6 +135,10 @@ class Cluster:
             return {}
         return {place: found for place, found in answer.items() if found is not None}
 
+    def groups(self) -> set[str]:
+        """Return the names of the consumer groups that the broker knows."""
+        return {group.group_id for group in self._admin.list_consumer_groups().result(_ANSWER_S).valid}
+
     def ends(self, topic: str) -> dict[int, tuple[int, int]]:
         """Return partition -> (first offset, end offset)."""
         consumer = self._reader()

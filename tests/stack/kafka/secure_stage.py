@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from click.testing import CliRunner
@@ -37,7 +37,7 @@ class SecureStage:
         part.remove_acls(every_acl())
         self.passwords: Mapping[str, str] = {
             name: part.add_user(name)
-            for name in ("davylamp-detect", "davylamp-correlate", "davylamp-forward", PLATFORM)
+            for name in (*map("davylamp-{}".format, ("detect", "correlate", "forward", "dlq")), PLATFORM)
         }
         self.made = self._create_topics()
 
@@ -56,8 +56,8 @@ class SecureStage:
         assert ran.exit_code == 0, (ran.output, ran.exception)
         return json.loads(ran.stdout)
 
-    def settings(self, role: Role, **kafka: Any) -> dict[str, Any]:
-        """Return the configuration of a role as its own user; `kafka` replaces single settings."""
+    def settings(self, role: Role | Literal["dlq"], **kafka: Any) -> dict[str, Any]:
+        """Return the settings of a role or of the dlq command as its own user; `kafka` replaces single ones."""
         login = {
             "brokers": [self.part.brokers],
             "security_protocol": "SASL_SSL",
