@@ -57,7 +57,7 @@ class SecureStage:
         return json.loads(ran.stdout)
 
     def settings(self, role: Role | Literal["dlq"], **kafka: Any) -> dict[str, Any]:
-        """Return the settings of a role or of the dlq command as its own user; `kafka` replaces single ones."""
+        """Return the settings of a role, or of the dlq command, as its own user; `kafka` replaces some."""
         login = {
             "brokers": [self.part.brokers],
             "security_protocol": "SASL_SSL",
