@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from config.kafka import LOGIN, Kafka
 from config.response import Response
 from config.secret import Secret
 from config.settings import Role, Settings
@@ -18,7 +19,7 @@ def scoped(settings: Settings, role: Role) -> Settings:
     """
     update: dict[str, object] = {}
     if role == "web":
-        update["kafka"] = settings.kafka.model_copy(update={"password": Secret()})
+        update["kafka"] = settings.kafka.model_copy(update={name: getattr(Kafka(), name) for name in LOGIN})
     if role != "forward":
         update["forwarding"] = settings.forwarding.model_copy(update={"targets": ()})
     if role != "respond":

@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError
 
 from config.kafka import Kafka
 from connectors.kafka.client import admin_options
-from connectors.kafka.probe import why_no_entry
+from connectors.kafka.probe import SHUT_OUT, why_no_entry
 
 
 @asynccontextmanager
@@ -18,10 +17,9 @@ async def administering(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
     """Give a started admin client and close it. Raises NoEntryError, and aiokafka.errors.KafkaError."""
     admin = AIOKafkaAdminClient(**admin_options(kafka))
     try:
-        try:
-            await admin.start()
-        except KafkaConnectionError as error:
-            raise await why_no_entry(kafka) or error from None
+        await admin.start()
         yield admin
+    except SHUT_OUT as error:
+        raise await why_no_entry(kafka) or error from None
     finally:
         await admin.close()

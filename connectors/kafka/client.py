@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aiokafka.helpers import create_ssl_context
-
 from config.kafka import Kafka
+from connectors.kafka.tls import FollowedContext
+from connectors.kafka.token import FollowedToken
 
 REQUEST_TIMEOUT_MS: Final = 10_000
 METADATA_MAX_AGE_MS: Final = 10_000
@@ -30,9 +30,11 @@ def connection_options(kafka: Kafka) -> dict[str, Any]:
         "security_protocol": kafka.security_protocol,
     }
     if kafka.security_protocol in ("SSL", "SASL_SSL"):
-        options["ssl_context"] = create_ssl_context(cafile=str(kafka.ca_file) if kafka.ca_file else None)
+        options["ssl_context"] = FollowedContext.of(kafka)
     if kafka.security_protocol in ("SASL_PLAINTEXT", "SASL_SSL"):
         options["sasl_mechanism"] = kafka.sasl_mechanism
+        if kafka.sasl_mechanism == "OAUTHBEARER":
+            return options | {"sasl_oauth_token_provider": FollowedToken(kafka.token)}
         options["sasl_plain_username"] = kafka.username
         options["sasl_plain_password"] = kafka.password.reveal()
     return options

@@ -72,6 +72,12 @@ class CertificateRefusedError(NoEntryError):
     depth = 3
 
 
+class ClientCertificateRefusedError(NoEntryError):
+    """The broker wants a certificate of ours, or does not trust the one that it got."""
+
+    depth = 3
+
+
 class MechanismRefusedError(NoEntryError):
     """The listener does not take `kafka.sasl_mechanism`."""
 

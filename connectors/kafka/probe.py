@@ -12,13 +12,14 @@ import contextlib
 import os
 import socket
 import ssl
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
-from aiokafka.conn import AIOKafkaConnection, ScramAuthenticator, collect_hosts
+from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator, ScramAuthenticator, collect_hosts
 from aiokafka.errors import (
     IllegalSaslStateError,
     KafkaConnectionError,
     KafkaError,
+    NodeNotReadyError,
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
 )
@@ -30,6 +31,7 @@ from connectors.kafka.error import (
     BrokerAwayError,
     BrokerSilentError,
     CertificateRefusedError,
+    ClientCertificateRefusedError,
     LoginRefusedError,
     MechanismRefusedError,
     NoEntryError,
@@ -38,7 +40,10 @@ from connectors.kafka.error import (
     WrongPasswordError,
     told,
 )
+from connectors.kafka.tls import FollowedContext
 
+# After a refused token aiokafka believes that it is in, and learns of no brokers (measured).
+SHUT_OUT: Final = (KafkaConnectionError, NodeNotReadyError)
 _TIMEOUT_S: Final = 3.0
 _TIMEOUT_MS: Final = int(_TIMEOUT_S * 1000)
 _PROTOCOL: Final = "kafka.security_protocol"
@@ -63,7 +68,7 @@ async def why_no_entry(kafka: Kafka) -> NoEntryError | None:
 
 async def reason_of(error: BaseException, kafka: Kafka) -> str:
     """Return `error` as one line; for a refused connection, with the reason that a probe finds."""
-    if isinstance(error, KafkaConnectionError) and not isinstance(error, NoEntryError):
+    if isinstance(error, SHUT_OUT) and not isinstance(error, NoEntryError):
         return told(await why_no_entry(kafka) or error)
     return told(error)
 
@@ -79,10 +84,24 @@ class _Scram(ScramAuthenticator):
         super().process_server_first_message(server_first)
 
 
+class _Bearer(OAuthAuthenticator):
+    """Takes an answer with text for the refusal that it is (RFC 7628, section 3.2.2); aiokafka goes on."""
+
+    async def step(self, payload: bytes | None) -> tuple[bytes, Literal[True]] | None:
+        """Return what to send next. Raises SaslAuthenticationFailed."""
+        if payload:
+            raise SaslAuthenticationFailed("the token is refused")
+        return await super().step(payload)
+
+
 class _Connection(AIOKafkaConnection):
     """A connection that keeps its SCRAM conversation."""
 
     scram: _Scram | None = None
+
+    def authenticator_oauth(self) -> _Bearer:
+        """Return the conversation, as aiokafka makes it."""
+        return _Bearer(sasl_oauth_token_provider=cast(Any, self)._sasl_oauth_token_provider)
 
     def authenticator_scram(self) -> _Scram:
         """Return the conversation, as aiokafka makes it."""
@@ -147,6 +166,11 @@ async def _reason(
         return ProtocolMismatchError(f"{broker}: the listener speaks TLS, {_PROTOCOL} is {spoken}")
     if with_tls and await _speaks_plain(host, port):
         return ProtocolMismatchError(f"{broker}: the listener speaks no TLS, {_PROTOCOL} is {spoken}")
+    if with_tls and (alert := await _certificate_alert(host, port, kafka)):
+        ours = f"{kafka.cert_file} is" if kafka.cert_file else "we show none: it is"
+        return ClientCertificateRefusedError(
+            f"{broker}: {alert}: {ours} what it decides by (kafka.cert_file, kafka.key_file)"
+        )
     if spoken in ("PLAINTEXT", "SSL") and isinstance(error, KafkaConnectionError):
         return ProtocolMismatchError(
             f"{broker}: closed the connection at the first question: it wants a login, or is no Kafka; "
@@ -157,6 +181,8 @@ async def _reason(
 
 def _login_refused(broker: str, kafka: Kafka, scram: _Scram | None) -> NoEntryError:
     """Tell user from password: the broker's words are the same, but without a user it sends no salt."""
+    if kafka.sasl_mechanism == "OAUTHBEARER":
+        return LoginRefusedError(f"{broker}: refuses the token: expired, or for others? (kafka.token)")
     user = f"{kafka.username!r} by {kafka.sasl_mechanism}"
     if scram is None:
         return LoginRefusedError(f"{broker}: refuses the login of {user} (kafka.username, kafka.password)")
@@ -177,6 +203,23 @@ async def _speaks_tls(host: str, port: int) -> bool:
         return False
     await _ended(writer)
     return True
+
+
+async def _certificate_alert(host: str, port: int, kafka: Kafka) -> str:
+    """Return what a broker says of our certificate: by TLS 1.3 that comes after the handshake."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(host, port, ssl=FollowedContext.of(kafka))
+            try:
+                await reader.read(1)
+            finally:
+                writer.close()
+    except ssl.SSLError as error:
+        words = (error.reason or "").replace("_", " ").lower()
+        return words if "certificate" in words or "unknown ca" in words else ""
+    except (OSError, TimeoutError):
+        return ""
+    return ""
 
 
 async def _speaks_plain(host: str, port: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from typing import Final
 
 import click
@@ -57,10 +58,10 @@ def cli() -> None:
     """Davylamp: recognises attacks, rotates leaked credentials, proves the old ones dead."""
 
 
-def main() -> None:
+def main(command: click.Command = cli) -> None:
     """Run the command line with the exit codes of the contract."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = command.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -73,4 +74,8 @@ def main() -> None:
     except ConfigurationError as error:
         click.echo(str(error), err=True)
         code = USAGE
+    except Exception:
+        # What nobody foresaw: Python's own exit code would be that of "something to report".
+        traceback.print_exc()
+        code = INTERNAL
     sys.exit(code if isinstance(code, int) else 0)

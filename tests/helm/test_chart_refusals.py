@@ -34,6 +34,11 @@ CASES = [
     ),
     (
         "production",
+        {"roles": {"detect": {"existingSecret": ""}}, "config": {"kafka": {"sasl_mechanism": "OAUTHBEARER"}}},
+        "needs a Secret with the key kafka-token",
+    ),
+    (
+        "production",
         {"roles": {"web": {"existingSecret": ""}}},
         "roles.web.existingSecret is missing: PostgreSQL needs",
     ),

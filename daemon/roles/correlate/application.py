@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
 import faust
-from aiokafka.helpers import create_ssl_context
+from faust.auth import OAuthCredentials
 from faust.types import StreamT
 from faust.types.topics import TopicT
 from mode.utils.queues import ThrowableQueue
@@ -14,7 +14,7 @@ from yarl import URL
 
 from config.kafka import Kafka
 from config.settings import Settings
-from connectors.kafka.client import CLIENT_ID
+from connectors.kafka.client import CLIENT_ID, connection_options
 from connectors.kafka.topics import MAX_VALUE_BYTES
 from daemon.roles.correlate.table import StateTable
 
@@ -97,16 +97,20 @@ def raw_topic(app: faust.App, name: str) -> TopicT:
 
 
 def _credentials(kafka: Kafka) -> Any:
-    if kafka.security_protocol == "PLAINTEXT":
-        return None
-    tls = None
-    if kafka.security_protocol in ("SSL", "SASL_SSL"):
-        tls = create_ssl_context(cafile=str(kafka.ca_file) if kafka.ca_file else None)
-    if kafka.security_protocol == "SSL":
-        return faust.SSLCredentials(context=tls)
-    return faust.SASLCredentials(
-        username=kafka.username,
-        password=kafka.password.reveal(),
-        ssl_context=tls,
-        mechanism=kafka.sasl_mechanism,
-    )
+    """Return how Faust logs in: the same as every other client of ours."""
+    options = connection_options(kafka)
+    tls = options.get("ssl_context")
+    match kafka.security_protocol:
+        case "PLAINTEXT":
+            return None
+        case "SSL":
+            return faust.SSLCredentials(context=tls)
+        case _ if kafka.sasl_mechanism == "OAUTHBEARER":
+            return OAuthCredentials(oauth_cb=options["sasl_oauth_token_provider"], ssl_context=tls)
+        case _:
+            return faust.SASLCredentials(
+                username=options["sasl_plain_username"],
+                password=options["sasl_plain_password"],
+                ssl_context=tls,
+                mechanism=kafka.sasl_mechanism,
+            )

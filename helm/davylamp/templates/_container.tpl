@@ -41,6 +41,15 @@
     {{- with $values.extraVolumeMounts }}{{ toYaml . | nindent 4 }}{{ end }}
 {{- end }}
 
+{{- /* The file of the Kafka login: a bearer token for OAUTHBEARER, else a password. */}}
+{{- define "davylamp.kafkaSecret" -}}
+{{- if eq (dig "kafka" "sasl_mechanism" "" .Values.config) "OAUTHBEARER" -}}
+- {name: DAVYLAMP_KAFKA__TOKEN__FILE, value: /run/secrets/davylamp/kafka-token}
+{{- else -}}
+- {name: DAVYLAMP_KAFKA__PASSWORD__FILE, value: /run/secrets/davylamp/kafka-password}
+{{- end }}
+{{- end }}
+
 {{- /* What the chart adds to the configuration of a role: where its own secrets and folders are. */}}
 {{- define "davylamp.environment" -}}
 {{- $config := .root.Values.config }}
@@ -51,7 +60,7 @@
 - {name: DAVYLAMP_KAFKA__USERNAME, value: {{ . | quote }}}
 {{- end }}
 {{- if include "davylamp.sasl" .root }}
-- {name: DAVYLAMP_KAFKA__PASSWORD__FILE, value: /run/secrets/davylamp/kafka-password}
+{{ include "davylamp.kafkaSecret" .root }}
 {{- end }}
 {{- end }}
 {{- if has .role (list "respond" "web") }}

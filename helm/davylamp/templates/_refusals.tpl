@@ -43,7 +43,7 @@ database.layout shared puts respond and web into one pod: give roles.respond.rep
 {{- $spec := get $.Values.roles $role }}
 {{- if and $spec.enabled (not $spec.existingSecret) }}
 {{- if and (include "davylamp.sasl" $) (ne $role "web") }}
-roles.{{ $role }}.existingSecret is missing: config.kafka.security_protocol {{ $.Values.config.kafka.security_protocol }} needs a Secret with the key kafka-password
+roles.{{ $role }}.existingSecret is missing: config.kafka.security_protocol {{ $.Values.config.kafka.security_protocol }} needs a Secret with the key {{ if eq (dig "kafka" "sasl_mechanism" "" $.Values.config) "OAUTHBEARER" }}kafka-token{{ else }}kafka-password{{ end }}
 {{- end }}
 {{- if and (eq $.Values.database.kind "postgresql") (has $role (list "respond" "web")) }}
 roles.{{ $role }}.existingSecret is missing: PostgreSQL needs a Secret with the key database-url (or set database.kind to sqlite)
@@ -177,7 +177,7 @@ bootstrap.webLogin needs database.kind postgresql: SQLite has no logins
 {{- end }}
 {{- $named := include "davylamp.namesSecret" (dict "root" . "role" "forward") }}
 {{- if and (not $boot.existingSecret) (or $boot.webLogin (and $siem $named) (and $boot.topics (include "davylamp.sasl" .))) }}
-bootstrap.existingSecret is missing: it holds kafka-password (SASL), the keys that config.forwarding names, and database-url (webLogin)
+bootstrap.existingSecret is missing: it holds kafka-password or kafka-token (SASL), the keys that config.forwarding names, and database-url (webLogin)
 {{- end }}
 {{- if and $boot.topics (include "davylamp.sasl" .) (not $boot.kafkaUsername) (not (dig "kafka" "username" "" .Values.config)) }}
 bootstrap.kafkaUsername is missing: name the Kafka principal that may make topics

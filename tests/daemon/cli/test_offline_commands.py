@@ -82,10 +82,10 @@ def test_normalise_prints_the_documents_that_would_be_sent(trail: Path) -> None:
 
 def test_rules_check_says_file_line_reason_and_way_out_of_a_refusal(tmp_path: Path) -> None:
     bad = tmp_path / "bad.yml"
-    bad.write_text("title: no id\nlogsource: {product: aws}\ndetection: {s: {a: b}, condition: s}\n")
+    bad.write_text("title: no log source\ndetection: {s: {a: b}, condition: s}\n")
     done = davylamp("rules", "check", "--rules", bad)
     assert done.returncode == 1
-    assert f"{bad}:1: the rule has no id. Add" in done.stdout
+    assert f"{bad}:1: Sigma rule must have a log source. See" in done.stdout
     assert davylamp("rules", "check").returncode == 0
 
 
@@ -148,3 +148,9 @@ def test_explain_names_what_is_not_there(trail: Path) -> None:
     done = davylamp("rules", "explain", "no_such_rule", trail, "--source", "cloudtrail")
     assert done.returncode == 2
     assert "no_such_rule" in done.stderr
+
+
+def test_a_fault_of_ours_is_no_result_but_exit_70() -> None:
+    line = "import click; from daemon.cli.main import main; main(click.Command('x', callback=lambda: 1 / 0))"
+    ran = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=False)
+    assert ran.returncode == 70 and "ZeroDivisionError" in ran.stderr

@@ -21,6 +21,20 @@ class Certificates:
     ca_file: Path
     keystore: Path
 
+    def issue(self, name: str) -> tuple[Path, Path]:
+        """Make a client's certificate with the common name `name`; return the files of it and of its key."""
+        folder = self.ca_file.parent
+        key, request, leaf = (folder / f"{name}.{end}" for end in ("key", "csr", "pem"))
+        _openssl(
+            *("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}"),
+            *("-keyout", str(key), "-out", str(request)),
+        )
+        _openssl(
+            *("x509", "-req", "-in", str(request), "-CA", str(self.ca_file)),
+            *("-CAkey", str(folder / "ca.key"), "-CAcreateserial", "-days", _DAYS, "-out", str(leaf)),
+        )
+        return leaf, key
+
 
 def make_certificates(folder: Path) -> Certificates:
     """Make an authority and a leaf for localhost and 127.0.0.1, valid two days. Raises PartMissingError."""

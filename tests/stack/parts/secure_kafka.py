@@ -1,4 +1,4 @@
-"""Apache Kafka that wants TLS, a SCRAM-SHA-512 login and an ACL for everything."""
+"""Apache Kafka that wants TLS, an ACL for everything, and a login: SCRAM, bearer token or certificate."""
 
 # pyright: reportPrivateImportUsage=false
 # confluent-kafka documents these names in this module and does not list them in __all__.
@@ -24,10 +24,14 @@ from kafka.certificates import Certificates, make_certificates
 from kafka.waiting import until
 from parts.kafka import KafkaPart
 
-from daemon.demo.parts.ports import LOOPBACK, answers, free_port
+from daemon.demo.parts.ports import LOOPBACK, answers, free_ports
 
 _ITERATIONS: Final = 4096
 _ANSWER_S: Final = 10.0
+_BEARER: Final = (
+    "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
+    'unsecuredLoginStringClaim_sub="broker";'
+)
 _SCRAM: Final = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 
 
@@ -42,6 +46,9 @@ def every_acl(
 class SecureKafkaPart(KafkaPart):
     """`brokers` is the SASL_SSL listener; `admin_brokers` a plain one, whose callers are the super user.
 
+    `certificate_brokers` is a listener that asks for a client's certificate and takes its common name as the
+    user. Bearer tokens are checked by Kafka's own validator of unsecured tokens: what is tested is our side.
+
     The broker names itself 127.0.0.1 on both; its certificate holds `localhost` and 127.0.0.1.
     """
 
@@ -50,9 +57,10 @@ class SecureKafkaPart(KafkaPart):
     def __init__(self, folder: Path) -> None:
         """Prepare a broker with data, certificates and log in `folder`."""
         super().__init__(folder)
-        self._secure_port = free_port()
+        self._secure_port, self._certificate_port = free_ports(2)
         self.admin_brokers = f"{LOOPBACK}:{self.port}"
         self.brokers = f"{LOOPBACK}:{self._secure_port}"
+        self.certificate_brokers = f"{LOOPBACK}:{self._certificate_port}"
         self._certificates: Certificates | None = None
 
     @property
@@ -61,25 +69,41 @@ class SecureKafkaPart(KafkaPart):
         return self._made().ca_file
 
     def answers(self) -> bool:
-        """Return whether both listeners accept connections."""
-        return answers(self.port) and answers(self._secure_port)
+        """Return whether all listeners accept connections."""
+        return all(map(answers, (self.port, self._secure_port, self._certificate_port)))
 
     def properties(self) -> dict[str, str]:
         """Return the plain broker's properties with a secured listener and an authorizer."""
-        listeners = f"SASL_SSL://{self.brokers},PLAINTEXT://{self.admin_brokers}"
+        listeners = ",".join(
+            (
+                f"SASL_SSL://{self.brokers}",
+                f"SSL://{self.certificate_brokers}",
+                f"PLAINTEXT://{self.admin_brokers}",
+            )
+        )
+        protocols = ("CONTROLLER:PLAINTEXT", *(f"{name}:{name}" for name in ("PLAINTEXT", "SSL", "SASL_SSL")))
         return super().properties() | {
             "listeners": f"{listeners},{self.controller_listener()}",
             "advertised.listeners": listeners,
             "inter.broker.listener.name": "PLAINTEXT",
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL",
-            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "listener.security.protocol.map": ",".join(protocols),
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512,OAUTHBEARER",
+            "listener.name.ssl.ssl.client.auth": "required",
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self._made().ca_file),
+            "ssl.principal.mapping.rules": "RULE:^CN=([^,]+)$/$1/",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(self._made().keystore),
             "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": _SCRAM,
+            "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config": _BEARER,
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": "User:ANONYMOUS",
             "allow.everyone.if.no.acl.found": "false",
         }
+
+    def certificate_of(self, name: str) -> tuple[Path, Path]:
+        """Make a certificate for a user of the certificate listener; return its file and that of its key."""
+        return self._made().issue(name)
 
     def add_user(self, name: str) -> str:
         """Make a user, or give it a new password; return the password."""
