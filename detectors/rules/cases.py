@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import cast
 
 from detectors.event import Event, Fields
-from detectors.sigma.correlation import advance
 from detectors.sigma.document import RuleDocument
 from detectors.sigma.engine import Engine, Inspection
-from detectors.sigma.match import Match
+from detectors.sigma.groups import Groups
 from detectors.sigma.ruleset import RuleSet
 
 SUFFIX = ".events.json"
@@ -57,19 +55,28 @@ def builtin_cases(document: RuleDocument) -> Cases:
 
 def judge(ruleset: RuleSet, rule_id: str, events: Iterable[Event]) -> bool:
     """Return whether the rule or correlation of that id fires on `events`; a correlation runs to its end."""
-    engine = Engine(ruleset)
-    correlation = ruleset.correlation(rule_id)
-    groups: dict[str, list[Match]] = {}
+    part = _deciding(ruleset, rule_id)
+    engine = Engine(part)
+    correlations = [replace(item, quiet=False) for item in part.correlations]
+    correlated = any(item.id == rule_id for item in correlations)
+    groups = Groups()
     for event in events:
         found = engine.inspect(event)
-        if correlation is None and _speaks(rule_id, found):
+        if not correlated and _speaks(rule_id, found):
             return True
-        for match in found.matches:
-            if match.correlation == rule_id:
-                groups.setdefault(match.key(), []).append(match)
-    return correlation is not None and any(
-        advance(correlation, {}, group, math.inf).findings for group in groups.values()
-    )
+        groups.take(found.matches)
+    return correlated and any(finding.rule_id == rule_id for finding in groups.finals(correlations))
+
+
+def _deciding(ruleset: RuleSet, rule_id: str) -> RuleSet:
+    """Return the part of `ruleset` that the verdict hangs on; to index all rules takes longer than a try."""
+    wanted = more = {rule_id}
+    while more:
+        more = {name for item in ruleset.correlations if item.id in more for name in item.rules} - wanted
+        wanted = wanted | more
+    rules = tuple(rule for rule in ruleset.rules if rule.id in wanted)
+    fed = tuple(item for item in ruleset.correlations if item.id in wanted or rule_id in item.rules)
+    return replace(ruleset, rules=rules, correlations=fed)
 
 
 def _speaks(rule_id: str, found: Inspection) -> bool:
