@@ -8,7 +8,7 @@ TESTS ?= tests --ignore=tests/stack
 STACK_TESTS ?= tests/stack
 WORKERS ?= 2
 
-.PHONY: run test test-stack tested-on lint bench lock clean
+.PHONY: run test test-stack nightly tested-on lint bench lock clean
 
 run: .venv/.demo
 	@exec $(BIN)/davylamp demo $(DEMO)
@@ -20,6 +20,10 @@ test: .venv/.demo .venv/.dev
 test-stack: .venv/.demo .venv/.dev .venv/.stack .chart/.made
 	@$(BIN)/python -m pytest $(STACK_TESTS)
 
+# The long faults with up to eight workers on a real Kafka (about 30 minutes): docs/reliability.md.
+nightly: .venv/.demo .venv/.dev .venv/.stack
+	@$(BIN)/python -m pytest tests/stack/faults --nightly --reliability docs/reliability.md
+
 # Which claim was tested on which real part: docs/tested-on.md.
 tested-on: .venv/.demo .venv/.dev .venv/.stack
 	@$(BIN)/python -m pytest -q --collect-only --tested-on docs/tested-on.md tests >/dev/null && echo docs/tested-on.md
@@ -30,7 +34,8 @@ lint: .venv/.dev .venv/.stack
 	$(BIN)/pyright
 
 bench: .venv/.demo
-	@for b in scan unpack ecs kafka_to_findings demo_delay conformance; do echo "== $$b"; $(BIN)/python bench/$$b.py || exit 1; done
+	@for b in scan unpack ecs finding engines correlations rule_load patterns regression_data \
+	  kafka_to_findings demo_delay conformance; do echo "== $$b"; $(BIN)/python bench/$$b.py || exit 1; done
 
 lock: .venv/.made
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from scan import event, write_week
+from scan_events import event, write_week
 
 from connectors.ecs.event import event_document
 from connectors.ecs.redaction import redact

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from scan import event, write_week
+from scan_events import event, write_week
 
 from connectors.sources.catalogue import profile
 from connectors.sources.envelope import unpack

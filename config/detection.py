@@ -22,11 +22,27 @@ class Lateness(Section):
         return float(getattr(self, kind))
 
 
+class PlaceholderSources(Section):
+    """The sources of placeholder values that pipelines may read: each by name, all others are off.
+
+    `file`: paths; `http`: whole addresses (http or https, without a query); `command`: programs, word by
+    word, never through a shell.
+    """
+
+    file: tuple[Path, ...] = ()
+    http: tuple[str, ...] = ()
+    command: tuple[tuple[str, ...], ...] = ()
+
+
 class Detection(Section):
     """Rules and bounds of detection and correlation."""
 
     builtin_rules: bool = True
     rules: tuple[Path, ...] = ()
+    rule_cache: bool = True
+    rule_cache_dir: Path | None = None
+    pipelines: tuple[Path, ...] = ()
+    placeholder_sources: PlaceholderSources = PlaceholderSources()
     placeholders: dict[str, tuple[str | int | float, ...]] = Field(default_factory=dict)
     repeated_ids: int = Field(default=100_000, ge=0, le=10_000_000)
     batch_records: int = Field(default=2000, ge=1, le=20_000)

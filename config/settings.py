@@ -22,7 +22,10 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 
 class Operation(Section):
-    """Logs and the loopback ports of health and metrics; 0 lets the system choose."""
+    """Logs and the loopback ports of health and metrics (0 lets the system choose); stopping and reloading.
+
+    `reload_watch_s`: how often folders of rules and playbooks are looked at, in seconds; 0: never.
+    """
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     health_host: str = "127.0.0.1"
@@ -36,6 +39,7 @@ class Operation(Section):
         }
     )
     stop_timeout_s: float = Field(default=10.0, gt=0, le=300)
+    reload_watch_s: float = Field(default=5.0, ge=0, le=3600)
 
 
 class Settings(Section):

@@ -1,10 +1,17 @@
-"""Each role's own loopback port: /healthz, /readyz, /metrics, /status."""
+"""Each role's own loopback port: /healthz, /readyz, /metrics, /status, and POST /reload.
+
+/reload is there only while the port is bound to a loopback address, and answers only a caller on it that
+names it by a loopback name and is no page in a browser (those send `Origin` with each POST, and cannot set
+`Host`). It takes no parameter: who gets through makes the role read its own files again, nothing else.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 from collections.abc import Generator
+from typing import Final
 
 import orjson
 import uvicorn
@@ -16,6 +23,8 @@ from starlette.routing import Route
 
 from daemon.runtime import Runtime
 
+_OF_BROWSERS: Final = ("origin", "sec-fetch-site", "referer")
+
 
 class QuietServer(uvicorn.Server):
     """A uvicorn server that leaves signals to the process that embeds it."""
@@ -26,8 +35,8 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-def application(runtime: Runtime) -> Starlette:
-    """Return the ASGI application of a role's health port."""
+def application(runtime: Runtime, *, reloadable: bool = False) -> Starlette:
+    """Return the ASGI application of a role's health port; `reloadable`: it is bound to loopback."""
     up = Gauge(
         "davylamp_dependency_up", "1 if the outside system answers", ["dependency"], registry=runtime.registry
     )
@@ -61,8 +70,15 @@ def application(runtime: Runtime) -> Starlette:
             "ready": runtime.health.ready(),
             "dependencies": _seen(runtime),
             **runtime.status(),
+            "reload": runtime.reloading.status(),
         }
         return _json(body)
+
+    async def reload(request: Request) -> Response:
+        if (reason := _foreign(request)) is not None:
+            return _json({"refused": reason}, 403)
+        answer = await runtime.reloading.reload("POST")
+        return _json(answer, 200 if answer["ok"] else 422)
 
     routes = [
         Route("/healthz", healthz),
@@ -70,13 +86,15 @@ def application(runtime: Runtime) -> Starlette:
         Route("/metrics", metrics),
         Route("/status", status),
     ]
+    if reloadable:
+        routes.append(Route("/reload", reload, methods=["POST"]))
     return Starlette(routes=routes)
 
 
 def server(runtime: Runtime, host: str, port: int) -> QuietServer:
     """Return the server of the health port, not yet started."""
     config = uvicorn.Config(
-        application(runtime),
+        application(runtime, reloadable=_loopback(host)),
         host=host,
         port=port,
         log_config=None,
@@ -85,6 +103,26 @@ def server(runtime: Runtime, host: str, port: int) -> QuietServer:
         server_header=False,
     )
     return QuietServer(config)
+
+
+def _foreign(request: Request) -> str | None:
+    """Return why a caller may not reload; None: he may."""
+    if request.client is None or not _loopback(request.client.host):
+        return "not from this machine"
+    if not _loopback(request.url.hostname or ""):
+        return "the Host is no loopback name"
+    if any(name in request.headers for name in _OF_BROWSERS):
+        return "from a browser"
+    return None
+
+
+def _loopback(host: str) -> bool:
+    if host.casefold() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _seen(runtime: Runtime) -> dict[str, object]:

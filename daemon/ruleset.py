@@ -8,28 +8,18 @@ from pathlib import Path
 import structlog
 
 from config.detection import Detection
-from config.errors import ConfigurationError, Problem
-from config.folder import files_in
+from daemon.rule_cache import default_folder
+from daemon.rule_loader import RuleLoader
+from daemon.rule_paths import read_file, rule_files
 from detectors.rules import builtin
-from detectors.sigma.document import RuleDocument
+from detectors.sigma.document import Refusal, RuleDocument
+from detectors.sigma.preparation import Preparation
 from detectors.sigma.ruleset import RuleSet
-
-_SUFFIXES = (".yml", ".yaml")
 
 
 def documents(paths: Iterable[Path]) -> list[RuleDocument]:
-    """Read rule files, of folders all `.yml` and `.yaml`. Raises ConfigurationError with every bad path."""
-    found: list[RuleDocument] = []
-    problems: list[Problem] = []
-    for path in paths:
-        for file in files_in(path, _SUFFIXES):
-            try:
-                found.append(RuleDocument(str(file), file.read_text(encoding="utf-8")))
-            except (OSError, UnicodeDecodeError) as error:
-                problems.append(Problem(str(file), "", f"cannot be read: {error}"))
-    if problems:
-        raise ConfigurationError(problems)
-    return found
+    """Return the rule files that can be read, as text. Raises ConfigurationError for a path that is none."""
+    return [one for file in rule_files(paths) for one in read_file(file) if not isinstance(one, Refusal)]
 
 
 def logged(loaded: RuleSet) -> RuleSet:
@@ -41,6 +31,24 @@ def logged(loaded: RuleSet) -> RuleSet:
 
 
 def ruleset(detection: Detection) -> RuleSet:
-    """Load shipped rules (unless off) and the operator's. Refusals stand in the result, never silent."""
-    shipped = builtin() if detection.builtin_rules else []
-    return RuleSet.load([*shipped, *documents(detection.rules)], detection.placeholders)
+    """Load shipped rules (unless off) and the operator's. Refusals stand in the result, never silent.
+
+    Raises ConfigurationError for a path that is none, and for a pipeline that cannot be used.
+    """
+    return loader(detection).load()[0]
+
+
+def loader(detection: Detection) -> RuleLoader:
+    """Return what loads the rules of the settings, also again. Raises ConfigurationError for a pipeline."""
+    pipelines = None
+    if detection.pipelines:
+        from daemon.pipelines import pipelines as load_pipelines  # pySigma: heavy
+
+        pipelines = load_pipelines(detection)
+    folder = detection.rule_cache_dir or default_folder()
+    return RuleLoader(
+        detection.rules,
+        Preparation(detection.placeholders, pipelines),
+        shipped=builtin() if detection.builtin_rules else (),
+        cache_folder=folder if detection.rule_cache else None,
+    )

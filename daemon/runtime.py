@@ -12,6 +12,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from config.settings import Role
+from daemon.reloading import Reloading
 
 
 @dataclass(slots=True)
@@ -58,3 +59,8 @@ class Runtime:
     stop: asyncio.Event
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     status: Callable[[], dict[str, object]] = field(default=dict)
+    reloading: Reloading = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what reloads the role's parts; a role adds them when it has loaded them."""
+        self.reloading = Reloading(self.registry, self.clock)

@@ -6,9 +6,7 @@ come; baselines learn in event time from the files themselves.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
@@ -16,15 +14,15 @@ from config.istio import Istio
 from connectors.sources.files import read_events
 from connectors.sources.istio_configured import configured
 from connectors.sources.reject import Reject
+from daemon.scan_tally import ALWAYS, Period, Tally
+from daemon.skimming import Skimming
 from detectors.anomaly.first_seen import MODELS, observe
 from detectors.event import Entity, EntityType, Event, Fields, Json, Locator
 from detectors.finding import Finding
-from detectors.sigma.correlation import advance
 from detectors.sigma.engine import Engine, Inspection
-from detectors.sigma.match import Match
+from detectors.sigma.groups import Groups
 from detectors.sigma.ruleset import RuleSet
 
-CHUNK_MATCHES: Final = 500
 _INFINITY: Final = float("inf")
 _STANDARD: Final = Istio()
 Name: TypeAlias = tuple[EntityType, str]
@@ -44,23 +42,6 @@ class Located(NamedTuple):
         return document
 
 
-@dataclass(slots=True)
-class Tally:
-    """What a scan read: events, those outside the asked times, and what it could not use by reason."""
-
-    events: int = 0
-    outside: int = 0
-    rejected: Counter[str] = field(default_factory=Counter[str])
-    evaluation_errors: Counter[str] = field(default_factory=Counter[str])
-
-    def add(self, other: Tally) -> None:
-        """Count what another part of the same scan read."""
-        self.events += other.events
-        self.outside += other.outside
-        self.rejected.update(other.rejected)
-        self.evaluation_errors.update(other.evaluation_errors)
-
-
 class First(NamedTuple):
     """The first event of an edge: all that a baseline asks of it. `time` in seconds (UTC)."""
 
@@ -71,23 +52,17 @@ class First(NamedTuple):
     outside: bool
 
 
-class Period(NamedTuple):
-    """Event times that are judged, in seconds (UTC): `start` and later, before `end`."""
-
-    start: float = -_INFINITY
-    end: float = _INFINITY
-
-
-ALWAYS: Final = Period()
-
-
 class Reading(NamedTuple):
-    """What files are read with: the kind of source, the rules, the times judged, the mesh's own formats."""
+    """What files are read with: the kind of source, the rules, the times judged, the mesh's own formats.
+
+    `whole`: every event is decoded as a whole, also where no rule can match it. The answer is the same.
+    """
 
     kind: str
     ruleset: RuleSet
     period: Period = ALWAYS
     istio: Istio = _STANDARD
+    whole: bool = False
 
 
 def scan(
@@ -99,16 +74,17 @@ def scan(
     tally: Tally | None = None,
     period: Period = ALWAYS,
     istio: Istio = _STANDARD,
+    whole: bool = False,
 ) -> Iterator[Located]:
     """Yield findings of stateless rules as they are met, then those of correlations and baselines.
 
     `learning_s`: learning period of baselines in seconds of event time, None for no baselines. `tally` is
     filled while reading. Events outside `period` meet no rule; baselines learn from the earlier ones.
-    `istio`: formats of the mesh's access logs. Raises UnknownSourceError, ConfigurationError for a format,
-    and FileUnreadableError for a file that cannot be opened.
+    `istio`: formats of the mesh's access logs; `whole`: see `Reading`. Raises UnknownSourceError,
+    ConfigurationError for a format, and FileUnreadableError for a file that cannot be opened.
     """
     gathered = Gathered(tally or Tally())
-    reader = FileReader(Reading(kind, ruleset, period, istio))
+    reader = FileReader(Reading(kind, ruleset, period, istio, whole))
     for path in paths:
         yield from reader.read(path, gathered)
     yield from gathered.correlations(ruleset)
@@ -122,8 +98,11 @@ class FileReader:
     def __init__(self, reading: Reading) -> None:
         """Raises UnknownSourceError, and ConfigurationError for a format that cannot be read."""
         self._source = configured(reading.kind, reading.istio)
-        self._inspect = Engine(reading.ruleset).inspect
+        engine = Engine(reading.ruleset)
+        self._inspect = engine.inspect
         self._period = reading.period
+        dispatch = engine.dispatch(self._source)
+        self._skimming = None if reading.whole else Skimming(self._source, dispatch, reading.period)
 
     def read(self, path: Path, gathered: Gathered) -> Iterator[Located]:
         """Yield the findings of single events; what needs more than one event goes to `gathered`.
@@ -131,7 +110,9 @@ class FileReader:
         Raises FileUnreadableError.
         """
         everything = self._period == ALWAYS
-        for item in read_events(path, self._source):
+        if self._skimming is not None:
+            self._skimming.tally = gathered.tally
+        for item in read_events(path, self._source, self._skimming):
             if not isinstance(item, Event):
                 gathered.refuse(item)
             elif everything or self._period.start <= item.time < self._period.end:
@@ -145,7 +126,7 @@ class Gathered:
 
     def __init__(self, tally: Tally) -> None:
         self.tally = tally
-        self._matches: dict[str, list[Match]] = defaultdict(list)
+        self._groups = Groups()
         self._edges: dict[Edge, First] = {}
         self._places: dict[str, Locator] = {}
 
@@ -154,8 +135,9 @@ class Gathered:
         self.tally.events += 1
         self._learn(event)
         findings, matches, errors = inspection
+        if matches:
+            self._groups.take(matches)
         for match in matches:
-            self._matches[match.key()].append(match)
             self._places.setdefault(match.event_id, event.locator)
         for error in errors:
             self.tally.evaluation_errors[error.rule_id] += 1
@@ -174,8 +156,7 @@ class Gathered:
     def add(self, later: Gathered) -> None:
         """Take in what was gathered from the files after these: the same as reading them here."""
         self.tally.add(later.tally)
-        for key, matches in later._matches.items():
-            self._matches[key].extend(matches)
+        self._groups.add(later._groups)
         for event_id, place in later._places.items():
             self._places.setdefault(event_id, place)
         for edge, first in later._edges.items():
@@ -183,16 +164,9 @@ class Gathered:
 
     def correlations(self, ruleset: RuleSet) -> Iterator[Located]:
         """Yield the final findings of every group."""
-        for key in sorted(self._matches):
-            rule = ruleset.correlation(key.partition("|")[0])
-            if rule is None:
-                continue
-            matches = sorted(self._matches[key], key=lambda match: (match.time, match.event_id))
-            state: Fields | None = None
-            for chunk, watermark in in_chunks(matches):
-                step = advance(rule, state, chunk, watermark)
-                state = step.state
-                yield from (self._located(f) for f in step.findings if f.status == "final")
+        yield from map(self._located, self._groups.finals(ruleset.correlations))
+        self.tally.dropped_groups.update(self._groups.dropped)
+        self.tally.turned_away.update(self._groups.overflow)
 
     def baselines(self, learning_s: float, period: Period = ALWAYS) -> Iterator[Located]:
         """Yield what was reached for the first time after the learning period, and inside `period`."""
@@ -227,17 +201,6 @@ class Gathered:
 
     def _located(self, finding: Finding) -> Located:
         return Located(finding, tuple(self._places[event_id] for event_id in finding.event_ids))
-
-
-def in_chunks(matches: Sequence[Match]) -> Iterator[tuple[Sequence[Match], float]]:
-    """Yield matches that are sorted by time in chunks, each with the watermark after it.
-
-    That is the time of the next chunk's first match, and infinity after the last chunk. A group's state
-    holds 2,000 matches at most, so a long one must not be given at once.
-    """
-    for start in range(0, len(matches), CHUNK_MATCHES):
-        end = start + CHUNK_MATCHES
-        yield matches[start:end], matches[end].time if end < len(matches) else _INFINITY
 
 
 def _when(item: tuple[Edge, First]) -> tuple[float, Edge]:

@@ -6,13 +6,15 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import orjson
 import structlog
 
+from config.changes import changed_settings
 from config.dump import revealed
+from config.errors import ConfigurationError
 from config.scope import scoped
 from config.settings import Role, Settings
 
@@ -24,10 +26,14 @@ _USAGE = 2
 
 @dataclass(slots=True)
 class Supervisor:
-    """Starts, restarts and ends the roles. `extra` are further command-line words for each child."""
+    """Starts, restarts and ends the roles; tells them to reload.
+
+    `reread` gives the settings as they stand in the file now.
+    """
 
     settings: Settings
     roles: Sequence[Role]
+    reread: Callable[[], Settings] | None = None
     children: dict[Role, asyncio.subprocess.Process] = field(default_factory=dict)
     exit_code: int = 0
 
@@ -37,11 +43,28 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
         keepers = [asyncio.create_task(self._keep(role, stop)) for role in self.roles]
         await stop.wait()
         await self._end_all()
         await asyncio.gather(*keepers)
         return self.exit_code
+
+    def reload(self) -> None:
+        """Let every role read its rules and playbooks again; name settings that need a restart."""
+        log = structlog.get_logger("davylamp.supervisor")
+        alive = {role: child for role, child in self.children.items() if child.returncode is None}
+        for child in alive.values():
+            child.send_signal(signal.SIGHUP)
+        log.info("reload asked for", children=sorted(alive))
+        try:
+            changed = changed_settings(self.settings, self.reread()) if self.reread is not None else []
+        except ConfigurationError as error:
+            for problem in error.problems:
+                log.error("configuration refused, the one in force stays", problem=str(problem))
+            return
+        if changed:
+            log.warning("settings changed that need a restart", settings=changed)
 
     async def _keep(self, role: Role, stop: asyncio.Event) -> None:
         log = structlog.get_logger("davylamp.supervisor")
@@ -83,6 +106,7 @@ class Supervisor:
                 pass_fds=(reader,),
                 env=environment,
                 start_new_session=True,
+                preexec_fn=_not_by_hangup,
             )
         finally:
             os.close(reader)
@@ -102,3 +126,8 @@ class Supervisor:
             if child.returncode is None:
                 child.kill()
         await asyncio.gather(*waiting)
+
+
+def _not_by_hangup() -> None:
+    """In the child before it is Python: a reload that is asked for while it starts must not end it."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -6,11 +6,17 @@ length-prefixed fields, written as a UUID of version 8 (RFC 9562, section 5.8).
 
 from __future__ import annotations
 
-import hashlib
 import re
-import uuid
+from functools import lru_cache
+from hashlib import blake2b, sha256
+from typing import Final
 
 _SOURCE_ID = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
+_UUID: Final = 36
+"""Characters of a UUID, which most ids are; it is told without the expression."""
+_VARIANT: Final = {f"{digit:x}": f"{(digit & 0b0011) | 0b1000:x}" for digit in range(16)}
+_KEPT: Final = 256
+"""Fields up to this length are remembered in their encoding; longer ones must not fill the memory."""
 
 
 def derive(domain: str, *fields: str) -> str:
@@ -19,21 +25,30 @@ def derive(domain: str, *fields: str) -> str:
     Fields are length-prefixed, so ``("ab", "c")`` and ``("a", "bc")`` differ. Lone surrogates are
     kept (``surrogatepass``): an attacker's text never makes this raise.
     """
-    digest = hashlib.sha256()
-    for part in (domain, *fields):
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    value = int.from_bytes(digest.digest()[:16], "big")
-    value = (value & ~(0xF << 76)) | (0x8 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    return str(uuid.UUID(int=value))
+    known = bool(fields) and len(fields[0]) <= _KEPT
+    head = _known_head(domain, fields[0]) if known else _prefixed(domain)
+    text = sha256(head + _prefixed(*fields[known:])).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
+
+
+def _prefixed(*fields: str) -> bytes:
+    """Return the fields as bytes, each after its length in eight bytes."""
+    data = bytearray()
+    for field in fields:
+        part = field.encode("utf-8", "surrogatepass")
+        data += len(part).to_bytes(8, "big")
+        data += part
+    return bytes(data)
+
+
+_known_head: Final = lru_cache(maxsize=1024)(_prefixed)
+"""Of a domain and its first field: for findings the rule's id, so the same ones come again and again."""
 
 
 def digest16(*fields: str) -> str:
     """Return 16 hex digits of BLAKE2b over `fields`: the ``h`` of an event id."""
     joined = "\x1f".join(fields).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(joined, digest_size=8).hexdigest()
+    return blake2b(joined, digest_size=8).hexdigest()
 
 
 def source_id(text: str) -> str:
@@ -41,6 +56,8 @@ def source_id(text: str) -> str:
 
     Ids come from callers, who may be attackers: nothing else is ever used as part of a key.
     """
+    if len(text) == _UUID and text.isascii() and text.replace("-", "").isalnum():
+        return text
     if _SOURCE_ID.match(text):
         return text
     return "x-" + digest16(text)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from detectors.event import Outcome
 
 Level: TypeAlias = Literal["informational", "low", "medium", "high", "critical"]
 LEVELS: Final[tuple[Level, ...]] = ("informational", "low", "medium", "high", "critical")
+_RANKS: Final[Mapping[Level, int]] = MappingProxyType({level: number for number, level in enumerate(LEVELS)})
+_HIGHEST: Final = len(LEVELS) - 1
 
 
 def rank(level: Level) -> int:
     """Return 0 for informational up to 4 for critical."""
-    return LEVELS.index(level)
+    return _RANKS[level]
 
 
 def parse_level(text: str) -> Level:
@@ -30,5 +34,5 @@ def final_level(base: Level, outcome: Outcome, target_class: int = 0, trust: int
     """
     if base == "informational":
         return base
-    moved = rank(base) + target_class + trust + (-1 if outcome == "failure" else 0)
-    return LEVELS[max(1, min(moved, len(LEVELS) - 1))]
+    moved = _RANKS[base] + target_class + trust - (outcome == "failure")
+    return LEVELS[1 if moved < 1 else min(moved, _HIGHEST)]

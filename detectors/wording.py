@@ -16,6 +16,8 @@ def plain(text: str, limit: int = MAX_NAME) -> str:
 
     Attackers write names: bidirectional marks and line breaks must not reorder or forge a sentence.
     """
+    if len(text) <= limit and text.isprintable():
+        return text
     shown = text[: limit + 1]
     if not shown.isprintable():
         shown = "".join(char if char.isprintable() else "?" for char in shown)

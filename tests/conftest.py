@@ -46,6 +46,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(f"{report.nodeid}: {reason}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_rules_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep compiled rules in a folder of this run, not in that of the person who runs the tests."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def browser_path() -> str:
     """The path of an installed Chromium or Chrome; without one the test cannot run."""

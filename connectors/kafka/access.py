@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from connectors.kafka.topics import AUDIT, DEAD_LETTERS, FINDINGS, FLOWS, INCIDENTS, MATCHES, VERDICTS
 
-Holder = Literal["detect", "correlate", "respond", "forward", "dlq", "platform"]
+Holder = Literal["detect", "correlate", "respond", "forward", "dlq", "replay", "platform"]
 HOLDERS: Final[tuple[Holder, ...]] = get_args(Holder)
 Resource = Literal["topic", "group"]
 Operation = Literal["read", "write", "create"]
@@ -74,6 +74,8 @@ def _reads(holder: Holder, names: Names) -> Sequence[str]:
             return (*names.raw, FINDINGS, INCIDENTS, AUDIT)
         case "dlq":
             return (DEAD_LETTERS,)
+        case "replay":
+            return (*names.raw, FINDINGS)
         case "platform":
             return ()
 
@@ -88,7 +90,7 @@ def _writes(holder: Holder, names: Names) -> Sequence[str]:
             return (VERDICTS, INCIDENTS, AUDIT)
         case "forward":
             return (DEAD_LETTERS,)
-        case "dlq":
+        case "dlq" | "replay":
             return ()
         case "platform":
             return names.raw

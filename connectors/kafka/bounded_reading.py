@@ -1,4 +1,4 @@
-"""Reading without a group: a topic up to where it ends now, and single records by their place.
+"""Reading without a group: topics from a time up to where they end now, and single records by their place.
 
 Nothing is committed and no group is joined, so reading leaves no trace on the brokers.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import OffsetOutOfRangeError
@@ -41,6 +41,14 @@ async def ungrouped(kafka: Kafka) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
+class Stretch(NamedTuple):
+    """Records of a partition: from offset `start` to before `end`. `begins`: where the log begins."""
+
+    begins: int
+    start: int
+    end: int
+
+
 async def read_to_end(
     kafka: Kafka, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
 ) -> AsyncIterator[Record]:
@@ -48,21 +56,60 @@ async def read_to_end(
 
     Raises aiokafka.errors.KafkaError.
     """
+    async for record in read(consumer, await stretches(kafka, consumer, partitions)):
+        yield record
+
+
+async def stretches(
+    kafka: Kafka,
+    consumer: AIOKafkaConsumer,
+    partitions: Sequence[TopicPartition],
+    since: float | None = None,
+) -> dict[TopicPartition, Stretch]:
+    """Return what the partitions hold at this moment, from the first record of `since` on.
+
+    `since` is an append time, seconds (UTC); None: from the beginning. Where the brokers' answer to it does
+    not agree with the record before, as that of the embedded broker may not, it is from the beginning too.
+    Raises aiokafka.errors.KafkaError.
+    """
     if not partitions:
-        return
+        return {}
     consumer.assign(list(partitions))
-    starts: Mapping[TopicPartition, int] = await consumer.beginning_offsets(list(partitions))
+    begins: Mapping[TopicPartition, int] = await consumer.beginning_offsets(list(partitions))
     ends = await log_ends(kafka, await consumer.end_offsets(list(partitions)))
-    for tp, start in starts.items():
-        consumer.seek(tp, start)
-    left = {tp for tp, end in ends.items() if end > starts[tp]}
+    starts = dict(begins)
+    if since is not None:
+        asked = {tp: max(0, int(since * 1000)) for tp in partitions}
+        for tp, found in (await consumer.offsets_for_times(asked)).items():
+            offset = ends[tp] if found is None else found.offset
+            if await _all_earlier(consumer, tp, range(begins[tp], min(offset, ends[tp])), asked[tp]):
+                starts[tp] = min(offset, ends[tp])
+    consumer.assign(list(partitions))
+    return {tp: Stretch(begins[tp], starts[tp], ends[tp]) for tp in sorted(ends)}
+
+
+async def _all_earlier(consumer: AIOKafkaConsumer, tp: TopicPartition, skipped: range, at_ms: int) -> bool:
+    """Whether the last of the records that would be skipped was appended before `at_ms`."""
+    if not skipped:
+        return True
+    last = await read_one(consumer, tp, skipped[-1])
+    # No record stands there: a transaction's marker, or what compaction took away. Kafka's answer holds.
+    return last is None or last.timestamp < at_ms
+
+
+async def read(consumer: AIOKafkaConsumer, parts: Mapping[TopicPartition, Stretch]) -> AsyncIterator[Record]:
+    """Yield the records of each stretch in the order of its offsets. Raises aiokafka.errors.KafkaError."""
+    left = {tp for tp, part in parts.items() if part.end > part.start}
+    consumer.assign(list(left))
+    for tp in left:
+        consumer.seek(tp, parts[tp].start)
     while left:
         polled = await consumer.getmany(*left, timeout_ms=_POLL_MS)
         for tp, records in polled.items():
             for record in records:
-                if record.offset < ends[tp]:
+                if record.offset < parts[tp].end:
                     yield record
-        left -= {tp for tp in left if (fetch_position(consumer, tp) or 0) >= ends[tp]}
+        left -= {tp for tp in left if (fetch_position(consumer, tp) or 0) >= parts[tp].end}
 
 
 async def read_one(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> Record | None:
@@ -84,5 +131,7 @@ async def read_one(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) 
             return record if record.offset == offset else None
         highwater = consumer.highwater(tp)
         if highwater is not None and offset >= highwater:
+            return None
+        if (fetch_position(consumer, tp) or 0) > offset:
             return None
     raise TimeoutError(f"{tp.topic}/{tp.partition}: no answer")

@@ -13,6 +13,7 @@ from aiokafka.structs import TopicPartition
 
 from config.kafka import Kafka
 from connectors.kafka.client import connection_options
+from connectors.kafka.watching import fetch_position
 
 _POLL_MS = 300
 
@@ -34,6 +35,9 @@ async def log_ends(kafka: Kafka, listed: Mapping[TopicPartition, int]) -> dict[T
         while True:
             for tp, records in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
                 ends[tp] = max(ends[tp], records[-1].offset + 1)
+            for tp, end in ends.items():
+                # A transaction's marker is no record, and lies before the end all the same.
+                ends[tp] = max(end, fetch_position(consumer, tp) or 0)
             if all(_at_end(consumer, tp, end) for tp, end in ends.items()):
                 return ends
     finally:

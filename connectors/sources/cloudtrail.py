@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -12,13 +11,14 @@ import orjson
 from connectors.ecs.cloudtrail import document
 from connectors.sources import cloudtrail_overview as overview
 from connectors.sources.cloudtrail_caller import caller, callers, source
+from connectors.sources.cloudtrail_field_names import field_names
 from connectors.sources.cloudtrail_outcome import outcome
 from connectors.sources.cloudtrail_overview import is_overview
 from connectors.sources.cloudtrail_target import credential, targets
 from connectors.sources.cloudtrail_values import major, omitted, truth
 from connectors.sources.moment import seconds
 from connectors.sources.reject import Reason, Reject
-from connectors.sources.source import NOWHERE
+from connectors.sources.source import NOWHERE, Skeleton
 from connectors.sources.untrusted import clean, distinct, entity, text_at
 from detectors.event import Alias, Contact, Entity, Event, Json, Locator, LogSource, Outcome
 from detectors.identifier import digest16, source_id
@@ -32,7 +32,7 @@ class CloudTrail:
 
     kind: str = "cloudtrail"
     logsources: tuple[LogSource, ...] = (LogSource("aws", "cloudtrail", None),)
-    aliases: Mapping[str, str] = MappingProxyType({})
+    aliases: Mapping[str, str] = field_names()
 
     def recognise(self, value: Json) -> bool:
         """Return whether `value` has the keys that every record has, or those of an overview."""
@@ -48,16 +48,23 @@ class CloudTrail:
         """Return the event. Raises Reject."""
         if type(value) is not dict:
             raise Reject(Reason.WRONG_TYPE, "a record is an object")
-        name, service, version = value.get("eventName"), value.get("eventSource"), value.get("eventVersion")
+        get = value.get
+        service, version = get("eventSource"), get("eventVersion")
         if service == "aws:s3":
             raise Reject(Reason.POINTER, "an S3 notification, holds no event")
-        if type(version) is str and not version.startswith("1."):
+        if type(version) is str and version[:2] != "1.":
             _check(version)
-        if type(name) is not str or type(service) is not str or "insightDetails" in value:
+        if type(service) is not str or type(get("eventName")) is not str or "insightDetails" in value:
             return Event(self, _overview_time(value), value, locator, origin)
-        time = value.get("eventTime")
+        time = get("eventTime")
         at = _time(time) if type(time) is str else seconds(time, "eventTime")
         return Event(self, at, value, locator, origin)
+
+    def skeleton(self) -> Skeleton:
+        """Return what makes a record of a call: "aws:s3" is shorter than the name of any service."""
+        versions = frozenset(f"1.{minor}" for minor in range(100)) | {f"1.0{minor}" for minor in range(10)}
+        texts = {"eventName": 0, "eventSource": len("aws:s3") + 1}
+        return Skeleton("eventTime", texts, {"eventVersion": versions}, frozenset({"insightDetails"}))
 
     def event_id(self, event: Event) -> str:
         """Return eventID (aggregated events: eventId), or the locator when there is none.

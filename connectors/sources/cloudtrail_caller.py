@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.sources.cloudtrail_values import HIDDEN, is_internal, shown_at
+from connectors.sources.cloudtrail_values import HIDDEN, is_internal
 from connectors.sources.kubernetes_names import user
-from connectors.sources.untrusted import address, entity, object_at, text_at
+from connectors.sources.untrusted import entity, known_address, object_at, text_at
 from detectors.event import Entity
 
 _NAMES: Final = ("arn", "userName", "principalId")
@@ -39,7 +39,8 @@ def callers(fields: Mapping[str, Any]) -> list[Entity]:
         found.append(entity("iam_principal", name, "actor"))
     elif person is None and identity.get("userName") != HIDDEN:
         found.append(entity("iam_principal", caller(fields), "actor"))
-    issuer = text_at(identity, "sessionContext", "sessionIssuer", "arn")
+    session = identity.get("sessionContext")
+    issuer = text_at(session, "sessionIssuer", "arn") if session else None
     if issuer:
         found.append(entity("iam_principal", issuer, "actor"))
     if person:
@@ -57,14 +58,14 @@ def source(fields: Mapping[str, Any]) -> list[Entity]:
     text = text_at(fields, "sourceIPAddress")
     if not text or is_internal(text):
         return []
-    ip = address(text)
+    ip = known_address(text)
     return [Entity("address", ip, "source") if ip else entity("host", text, "source")]
 
 
 def _named(identity: Mapping[str, Any]) -> str | None:
     for key in _NAMES:
-        text = shown_at(identity, key)
-        if text and text != identity.get("accountId"):
+        text = identity.get(key)
+        if isinstance(text, str) and text and text != HIDDEN and text != identity.get("accountId"):
             return text
     service = text_at(identity, "invokedBy")
     return service if service and not is_internal(service) else None
@@ -72,7 +73,7 @@ def _named(identity: Mapping[str, Any]) -> str | None:
 
 def _person(identity: Mapping[str, Any]) -> str | None:
     """The ARN of the Identity Center user on whose behalf a session acts."""
-    person = text_at(identity, "onBehalfOf", "userId")
+    person = text_at(identity, "onBehalfOf", "userId") if "onBehalfOf" in identity else None
     return f"arn:aws:identitystore:::user/{person}" if person else None
 
 

@@ -22,6 +22,7 @@ _NAMED: Final[tuple[tuple[str, EntityType], ...]] = (
     ("dBClusterIdentifier", "database"),
     ("instanceId", "host"),
 )
+_KEYS: Final = frozenset(key for key, _ in _NAMED)
 _MACHINES_LIMIT: Final = 8
 
 
@@ -39,16 +40,20 @@ def targets(fields: Mapping[str, Any]) -> list[Entity]:
     """Return what the parameters and the answer name, at most eight machines."""
     asked = object_at(fields, "requestParameters")
     found: list[Entity] = []
-    for key, kind in _NAMED:
-        text = asked.get(key)
-        if isinstance(text, str) and text:
-            name = _arn(fields, key, text) if kind == "iam_principal" else text
-            found.append(entity(kind, name, "target"))
-    for item in list_at(asked, "instancesSet", "items")[:_MACHINES_LIMIT]:
-        machine = text_at(item, "instanceId")
-        if machine:
-            found.append(entity("host", machine, "target"))
-    made = text_at(fields, "responseElements", "accessKey", "accessKeyId") or text_at(asked, "accessKeyId")
+    if asked and not _KEYS.isdisjoint(asked):
+        for key, kind in _NAMED:
+            text = asked.get(key)
+            if isinstance(text, str) and text:
+                name = _arn(fields, key, text) if kind == "iam_principal" else text
+                found.append(entity(kind, name, "target"))
+    if "instancesSet" in asked:
+        for item in list_at(asked, "instancesSet", "items")[:_MACHINES_LIMIT]:
+            machine = text_at(item, "instanceId")
+            if machine:
+                found.append(entity("host", machine, "target"))
+    answer = fields.get("responseElements")
+    made = text_at(answer, "accessKey", "accessKeyId") if answer else None
+    made = made or text_at(asked, "accessKeyId")
     if made:
         found.append(entity("access_key", made, "target"))
     return found

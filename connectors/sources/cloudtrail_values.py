@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.sources.untrusted import text_at
-
 HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
 """Stands for the user name of a failed sign-in: what was typed there may have been a password."""
 _INTERNAL: Final = re.compile(r"AWS Internal(?:/\d{1,9})?\Z")
@@ -23,24 +21,19 @@ def truth(value: Any) -> bool | None:
     return _TRUTH.get(value.lower()) if isinstance(value, str) and len(value) < 8 else None
 
 
-def shown_at(value: Any, *path: str) -> str | None:
-    """Return the text at `path` unless it is empty or hidden by CloudTrail."""
-    text = text_at(value, *path)
-    return None if text == HIDDEN else text
-
-
 def is_internal(text: str) -> bool:
     """Return whether `text` is the `AWS Internal` of sourceIPAddress and invokedBy: nobody with a name."""
-    return _INTERNAL.match(text) is not None
+    return text.startswith("AWS") and _INTERNAL.match(text) is not None
 
 
 def omitted(fields: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the bodies that CloudTrail left out for their size (`omitted: true`)."""
-    return tuple(key for key in _BODIES if _is_omitted(fields.get(key)))
-
-
-def _is_omitted(body: Any) -> bool:
-    return isinstance(body, dict) and truth(body.get("omitted")) is True
+    found: tuple[str, ...] = ()
+    for key in _BODIES:
+        body = fields.get(key)
+        if body and isinstance(body, dict) and "omitted" in body and truth(body["omitted"]) is True:
+            found = (*found, key)
+    return found
 
 
 def major(version: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from io import BytesIO
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from connectors.sources.flattening import flattened
 from connectors.sources.reject import Reason, Reject
 
 MAX_NESTING: Final = 100
@@ -27,6 +29,12 @@ BOM: Final = b"\xef\xbb\xbf"
 _CUT: Final = re.compile(rb"\[Truncated\.{3}\]?\s*\Z")
 _LEVELS_AROUND: Final = range(254 - MAX_NESTING)
 _SPACE: Final = re.compile(r"\s*")
+_TOKEN: Final = re.compile(
+    rb'"(?:[^"\\]++|\\.)*+"?+|(-?[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+)', re.DOTALL
+)
+_LONGEST_NUMBER: Final = 4096
+_DOUBLE_DIGITS: Final = 309
+"""A double holds every whole number of fewer digits."""
 
 
 class MoreFollows(Reject):
@@ -41,7 +49,15 @@ def _refuse(_constant: str) -> Any:
     raise _NotFiniteError
 
 
-_PATIENT: Final = json.JSONDecoder(parse_constant=_refuse)
+def _fraction(number: str) -> Any:
+    return found if math.isfinite(found := float(number)) else number
+
+
+def _whole(number: str) -> Any:
+    return int(number) if len(number) < _DOUBLE_DIGITS else number
+
+
+_PATIENT: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_fraction, parse_int=_whole)
 
 
 def few_brackets(text: bytes) -> bool:
@@ -70,23 +86,26 @@ def shallow(value: Any) -> bool:
 def decode(text: bytes) -> Any:
     """Return the one JSON value of `text`. Raises Reject with the reason.
 
-    A lone surrogate becomes "?", because a caller's text must not hide the event that holds it.
+    What a caller can write must not hide the event that holds it: a lone surrogate becomes "?", a number too
+    large for a double its text, and what is nested over 100 levels the text of its JSON.
     """
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return _patient(text, error)
-    if not few_brackets(text) and not shallow(value):
-        raise Reject(Reason.TOO_DEEP, f"nested over {MAX_NESTING} levels")
-    return value
+    return _levelled(text, value)
+
+
+def _levelled(text: bytes, value: Any) -> Any:
+    return value if few_brackets(text) or shallow(value) else flattened(value, MAX_NESTING)
 
 
 def _patient(text: bytes, error: orjson.JSONDecodeError) -> Any:
     said = error.msg
     if "depth" in said:
-        raise Reject(Reason.TOO_DEEP, f"nested over {MAX_NESTING} levels")
+        raise Reject(Reason.TOO_DEEP, "nested over 1,024 levels")
     if "infinity" in said:
-        raise Reject(Reason.NAN, "a number is too large for a double")
+        return _finite(text)
     if b"[Truncated." in text[-64:] and _CUT.search(text[-64:]):
         raise Reject(Reason.TRUNCATED, "cut by its writer")
     if len(text) < _WORTH_PATIENCE or not any(mark in text for mark in _MENDABLE):
@@ -97,7 +116,7 @@ def _patient(text: bytes, error: orjson.JSONDecodeError) -> Any:
     except _NotFiniteError:
         raise Reject(Reason.NAN, "NaN or Infinity is not JSON") from None
     except RecursionError:
-        raise Reject(Reason.TOO_DEEP, f"nested over {MAX_NESTING} levels") from None
+        raise Reject(Reason.TOO_DEEP, "nested too deep to be mended") from None
     except json.JSONDecodeError as wrong:
         if wrong.msg.startswith("Extra data"):
             raise MoreFollows(Reason.BAD_JSON, f"character {wrong.pos}: more after the value") from None
@@ -122,10 +141,26 @@ def _again(plain: bytes) -> Any:
     try:
         value = orjson.loads(plain)
     except orjson.JSONDecodeError:
-        raise Reject(Reason.NAN, "a number is too large") from None
-    if not few_brackets(plain) and not shallow(value):
-        raise Reject(Reason.TOO_DEEP, f"nested over {MAX_NESTING} levels")
-    return value
+        raise Reject(Reason.TOO_DEEP, "nested over 1,024 levels") from None
+    return _levelled(plain, value)
+
+
+def _finite(text: bytes) -> Any:
+    """Return the value of `text` with the numbers that no double can hold as texts."""
+    finite = _TOKEN.sub(_quoted, text)
+    try:
+        return _levelled(finite, orjson.loads(finite))
+    except orjson.JSONDecodeError as error:
+        if "infinity" in error.msg:
+            raise Reject(Reason.NAN, "a number is too large") from None
+        return _patient(finite, error)
+
+
+def _quoted(token: re.Match[bytes]) -> bytes:
+    number = token[1]
+    if number is None or (len(number) < _LONGEST_NUMBER and math.isfinite(float(number))):
+        return token[0]
+    return b'"' + number + b'"'
 
 
 def too_short(text: bytes) -> bool:

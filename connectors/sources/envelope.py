@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-import orjson
+from orjson import JSONDecodeError, loads
 
-from connectors.sources.decoding import few_brackets, shallow
+from connectors.sources.decoding import MAX_NESTING, shallow
 from connectors.sources.envelope_array import WHOLE
 from connectors.sources.envelope_log_shipper import LIFTS
 from connectors.sources.reject import Reject
@@ -20,6 +20,9 @@ MAX_BYTES: Final = 32 * 1024 * 1024
 MAX_EVENTS: Final = 10_000
 MAX_DEPTH: Final = 4
 MAX_REJECTS: Final = 16
+_MANY: Final = MAX_NESTING + 1
+_tuple: Final = tuple.__new__
+"""What the constructor of a named tuple calls; that costs twice as much, and every record needs one."""
 
 
 def unpack(
@@ -41,16 +44,19 @@ def unpack(
     `max_depth` the envelopes inside one another, `max_rejects` the bad items that are named one by one.
     """
     # The usual record is one event: read it without asking first. What is not ends in the long way.
-    if value and len(value) <= max_bytes and len(value) <= WHOLE:
+    if value and (size := len(value)) <= WHOLE and size <= max_bytes:
         first = value[0]
         try:
             if first == 0x7B:
-                fields = orjson.loads(value)
-                if LIFTS not in fields and (few_brackets(value) or shallow(fields)):
-                    return Unpacked([source.parse(fields, Locator(topic, partition, offset, 0), origin)])
+                fields = loads(value)
+                # `few_brackets` written out: asked of every record, a call would cost as much as a look.
+                others = len(value.replace(b"{", b"", _MANY)) + len(value.replace(b"[", b"", _MANY))
+                if (2 * size - others <= MAX_NESTING or shallow(fields)) and LIFTS not in fields:
+                    place = _tuple(Locator, (topic, partition, offset, 0))
+                    return Unpacked([source.parse(fields, place, origin)])
             elif first == 0x5B and source.recognise_line(value) and b"\n" not in value[:-1]:
                 return Unpacked([source.parse(value, Locator(topic, partition, offset, 0), origin)])
-        except (orjson.JSONDecodeError, Reject):
+        except (JSONDecodeError, Reject):
             pass
     place = Locator(topic, partition, offset, 0)
     work = Unpacking(source, place, origin, max_bytes, max_events, max_depth, max_rejects)

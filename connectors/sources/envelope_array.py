@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import orjson
 
-from connectors.sources.decoding import BOM, decode, few_brackets, shallow
-from connectors.sources.reject import Reason, Reject
+from connectors.sources.decoding import BOM, MAX_NESTING, decode, few_brackets, shallow
+from connectors.sources.flattening import flattened
 from connectors.sources.shape import items_of
 
 WHOLE: Final = 1024 * 1024
@@ -78,7 +78,7 @@ def _chunks(text: bytes, start: int, end: int, between: re.Pattern[bytes], chunk
                 seek = max(comma.end(1), at + size)
                 continue
             if not few_brackets(piece) and not shallow((items,)):
-                raise Reject(Reason.TOO_DEEP, "an item is nested too deep")
+                items = flattened(items, MAX_NESTING - 1)
         yield items
         if comma is None:
             return

@@ -11,7 +11,7 @@ from connectors.sources.envelope_azure import diagnostic, records
 from connectors.sources.envelope_log_shipper import shipped
 from connectors.sources.envelope_otlp import export
 from connectors.sources.layer import Layer, Rows, wrong
-from connectors.sources.shape import items_of
+from connectors.sources.shape import CONTROL_KEYS, items_of
 
 Opener = Callable[[dict[str, Any]], Iterable[Layer] | Rows | None]
 OPENERS: Final[tuple[tuple[str, Opener], ...]] = (
@@ -59,14 +59,18 @@ def item_layer(item: Any) -> Layer:
 def hopeless(item: Any) -> bool:
     """Return whether an item of an envelope is no event at first sight, and nothing that holds one.
 
-    That is what is empty, a number, a short text, an object with one key that no envelope has, few of these.
+    That is what is empty, a number, a short text, an object with one key that no envelope has or with few
+    numbers and nothing else, few of these.
     """
     while type(item) is list and len(item) == 1:
         item = item[0]
     if type(item) in _NUMBERS or not item:
         return True
     if isinstance(item, dict):
-        return len(item) == 1 and _ALONE.isdisjoint(item)
+        if len(item) == 1:
+            return _ALONE.isdisjoint(item)
+        numbers = len(item) <= _FEW and _NUMBERS.issuperset(map(type, item.values()))
+        return numbers and CONTROL_KEYS.isdisjoint(item)
     if isinstance(item, str):
         return len(item) < SHORTEST
     return len(item) <= _FEW and all(map(hopeless, item))

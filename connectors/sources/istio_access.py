@@ -6,13 +6,13 @@ An event of ztunnel has `src` and `dst` objects (`connectors.sources.ztunnel`), 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Final
 
 from connectors.ecs.istio_access import document
 from connectors.ecs.redaction import redact_text
 from connectors.sources import ztunnel
 from connectors.sources.istio_denial import denied, denying_policy
+from connectors.sources.istio_field_names import field_names
 from connectors.sources.istio_format import TextFormat, read_line
 from connectors.sources.istio_json import FieldMap
 from connectors.sources.istio_mesh import direction
@@ -44,19 +44,7 @@ class IstioAccess:
         LogSource(None, None, "webserver"),
         LogSource(None, None, "proxy"),
     )
-    aliases: Mapping[str, str] = MappingProxyType(
-        {
-            "cs-method": "method",
-            "cs-uri-stem": "path",
-            "cs-uri-query": "path",
-            "c-uri": "path",
-            "cs-host": "authority",
-            "cs-user-agent": "user_agent",
-            "c-useragent": "user_agent",
-            "sc-status": "response_code",
-            "c-ip": "downstream_remote_address",
-        }
-    )
+    aliases: Mapping[str, str] = field_names()
 
     def __init__(self, formats: Sequence[TextFormat] = (), fields: FieldMap | None = None) -> None:
         self._formats = tuple(formats)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Final
 
 from connectors.ecs.kubernetes_audit import document
 from connectors.sources.kubernetes_aliases import announced, bound
 from connectors.sources.kubernetes_cut import recognise_cut, salvaged
 from connectors.sources.kubernetes_entities import entities, peer
+from connectors.sources.kubernetes_field_names import field_names
+from connectors.sources.kubernetes_outcome import outcome_of
 from connectors.sources.moment import seconds
 from connectors.sources.reject import Reason, Reject
-from connectors.sources.source import NOWHERE
+from connectors.sources.source import NOWHERE, Skeleton
 from connectors.sources.untrusted import clean, integer_at, object_at, text_at
 from detectors.event import Alias, Contact, Entity, Event, Json, Locator, LogSource, Outcome
 from detectors.identifier import digest16, source_id
@@ -28,20 +29,7 @@ class KubernetesAudit:
 
     kind: str = "kubernetes_audit"
     logsources: tuple[LogSource, ...] = (LogSource("kubernetes", "audit", "application"),)
-    aliases: Mapping[str, str] = MappingProxyType(
-        {
-            "apiGroup": "objectRef.apiGroup",
-            "resource": "objectRef.resource",
-            "subresource": "objectRef.subresource",
-            "namespace": "objectRef.namespace",
-            "name": "objectRef.name",
-            "username": "user.username",
-            "groups": "user.groups",
-            "capabilities": "requestObject.spec.containers.securityContext.capabilities.add",
-            "privileged": "requestObject.spec.containers.securityContext.privileged",
-            "hostPath": "requestObject.spec.volumes.hostPath",
-        }
-    )
+    aliases: Mapping[str, str] = field_names()
 
     def recognise(self, value: Json) -> bool:
         """Return whether `value` has the keys that every audit event has."""
@@ -59,25 +47,32 @@ class KubernetesAudit:
             value, origin, time = salvaged(value, origin)
         else:
             raise Reject(Reason.WRONG_TYPE, "an audit event is an object")
-        if type(value.get("verb")) is not str or type(value.get("stage")) is not str:
+        get = value.get
+        if type(get("verb")) is not str or type(get("stage")) is not str:
             raise Reject(Reason.WRONG_TYPE, "verb and stage are texts")
         return Event(self, seconds(time, "stageTimestamp"), value, locator, origin)
+
+    def skeleton(self) -> Skeleton:
+        """Return what makes an audit event."""
+        return Skeleton("stageTimestamp", {"auditID": 0, "stage": 0, "verb": 0})
 
     def event_id(self, event: Event) -> str:
         """Return AUDITID/STAGE/h: callers may choose audit ids, so h covers what the server set."""
         fields = event.fields
-        audit_id = _text(fields, "auditID")
-        if not audit_id:
+        get = fields.get
+        audit_id, stage = get("auditID"), get("stage")
+        if not isinstance(audit_id, str) or not audit_id:
             return str(event.locator)
+        stamp, verb, uri = get("stageTimestamp"), get("verb"), get("requestURI")
         code = integer_at(fields, "responseStatus", "code")
         mark = digest16(
-            _text(fields, "stageTimestamp"),
-            _text(object_at(fields, "user"), "username"),
-            _text(fields, "verb"),
-            _text(fields, "requestURI"),
+            stamp if isinstance(stamp, str) else "",
+            text_at(fields, "user", "username") or "",
+            verb if isinstance(verb, str) else "",
+            uri if isinstance(uri, str) else "",
             "" if code is None else str(code),
         )
-        stage = _text(fields, "stage")
+        stage = stage if isinstance(stage, str) else ""
         return f"{source_id(audit_id)}/{stage if stage in _STAGES else source_id(stage)}/{mark}"
 
     def entities(self, event: Event) -> Sequence[Entity]:
@@ -86,14 +81,7 @@ class KubernetesAudit:
 
     def outcome(self, event: Event) -> Outcome:
         """Return failure when the authoriser forbade it, the code is 400 or more, or the handler panicked."""
-        fields = event.fields
-        decision = text_at(fields, "annotations", "authorization.k8s.io/decision")
-        if decision == "forbid" or fields["stage"] == "Panic":
-            return "failure"
-        code = integer_at(fields, "responseStatus", "code")
-        if code:
-            return "failure" if code >= 400 else "success"
-        return "success" if decision == "allow" and fields["stage"] != "RequestReceived" else "unknown"
+        return outcome_of(event.fields)
 
     def summary(self, event: Event) -> str:
         """Return who, as whom, did what to which object or path from where, and the code."""
@@ -117,21 +105,18 @@ class KubernetesAudit:
         return document(event)
 
 
-def _text(fields: Mapping[str, Any], key: str) -> str:
-    value = fields.get(key)
-    return value if type(value) is str else ""
-
-
 def _who(fields: Mapping[str, Any]) -> str:
     unknown = "an unauthenticated caller" if "user" in fields else "an unknown caller"
-    effective = text_at(fields, "impersonatedUser", "username")
+    effective = text_at(fields, "impersonatedUser", "username") if "impersonatedUser" in fields else None
     name = clean(text_at(fields, "user", "username") or unknown)
     return f"{name} as {clean(effective)}" if effective else name
 
 
 def _what(fields: Mapping[str, Any]) -> str:
-    target = object_at(fields, "objectRef")
-    keys = ("namespace", "resource", "name", "subresource")
-    named = "/".join(clean(text) for text in (text_at(target, key) for key in keys) if text)
+    get = object_at(fields, "objectRef").get
+    parts = (get("namespace"), get("resource"), get("name"), get("subresource"))
+    named = "/".join([clean(part) for part in parts if part and isinstance(part, str)])
+    if named:
+        return named
     path = (text_at(fields, "requestURI") or "").partition("?")[0]
-    return named or (f"the path {clean(path)}" if path else "a non-resource path")
+    return f"the path {clean(path)}" if path else "a non-resource path"

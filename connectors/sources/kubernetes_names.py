@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
-from connectors.sources.untrusted import entity, list_at, text_at
+from connectors.sources.untrusted import ID_LIMIT, entity, list_at, text_at
 from detectors.event import Entity, EntityRole
 
 _SERVICE_ACCOUNT: Final = "system:serviceaccount:"
@@ -14,10 +15,18 @@ _POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 
 def user(name: str, role: EntityRole) -> Entity:
     """Return the service account NAMESPACE/NAME of its user name, else the user."""
+    return _known_user(name, role) if len(name) <= ID_LIMIT else _user(name, role)
+
+
+def _user(name: str, role: EntityRole) -> Entity:
     if name.startswith(_SERVICE_ACCOUNT):
         namespace, _, account = name.removeprefix(_SERVICE_ACCOUNT).partition(":")
         return entity("service_account", f"{namespace}/{account}", role)
     return entity("k8s_user", name, role)
+
+
+_known_user: Final = lru_cache(maxsize=4096)(_user)
+"""A cluster's few users do most of what is done in it."""
 
 
 def own_pod(fields: Mapping[str, Any]) -> str | None:

@@ -12,6 +12,7 @@ _EARLIEST: Final = 631_152_000.0
 _LATEST: Final = 7_258_118_400.0
 _TIME_LIMIT: Final = 40
 _DIGITS_LIMIT: Final = 19
+_parsed: Final = datetime.fromisoformat
 
 
 def seconds(text: object, field: str) -> float:
@@ -19,20 +20,27 @@ def seconds(text: object, field: str) -> float:
 
     Raises Reject: missing_time, wrong_type or bad_time (no offset, not RFC 3339, not 1990 to 2199).
     """
-    if not isinstance(text, str):
-        if text is None:
-            raise Reject(Reason.MISSING_TIME, f"{field} is missing")
-        raise Reject(Reason.WRONG_TYPE, f"{field} is {type(text).__name__}, expected a time as text")
     try:
-        at = datetime.fromisoformat(text)
-        if at.tzinfo is None:
-            raise Reject(Reason.BAD_TIME, f"{field} has no offset")
-        stamp = at.timestamp()
-    except (ValueError, OverflowError):
-        raise Reject(Reason.BAD_TIME, f"{field} is not RFC 3339") from None
-    if _EARLIEST <= stamp < _LATEST:
-        return stamp
+        at = _parsed(text)  # pyright: ignore[reportArgumentType]
+        if at.tzinfo is not None:
+            stamp = at.timestamp()
+            if _EARLIEST <= stamp < _LATEST:
+                return stamp
+    except (TypeError, ValueError, OverflowError):
+        if isinstance(text, str) and text[-1:] == "z":  # RFC 3339 allows a small one, Python does not read it
+            return seconds(f"{text[:-1]}Z", field)
+        raise _unreadable(text, field) from None
+    if at.tzinfo is None:
+        raise Reject(Reason.BAD_TIME, f"{field} has no offset")
     raise Reject(Reason.BAD_TIME, f"{field} is not between 1990 and 2199")
+
+
+def _unreadable(text: object, field: str) -> Reject:
+    if isinstance(text, str):
+        return Reject(Reason.BAD_TIME, f"{field} is not RFC 3339")
+    if text is None:
+        return Reject(Reason.MISSING_TIME, f"{field} is missing")
+    return Reject(Reason.WRONG_TYPE, f"{field} is {type(text).__name__}, expected a time as text")
 
 
 def stated(time: Any) -> str | None:

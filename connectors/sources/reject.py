@@ -12,8 +12,8 @@ class Reason(Enum):
 
     NOT_UTF8 = "not_utf8", "The bytes are not UTF-8 (UTF-16 included)."
     BAD_JSON = "bad_json", "The text is not JSON, nor a line of a known text format."
-    NAN = "nan", "A number is NaN, infinite or too large for a double."
-    TOO_DEEP = "too_deep", "Objects and lists are nested over 100 levels, or envelopes over four."
+    NAN = "nan", "A number is NaN or Infinity."
+    TOO_DEEP = "too_deep", "Objects and lists are nested over 1,024 levels, or envelopes over four."
     TOO_LARGE = "too_large", "The record or the line is over the size limit (32 MiB)."
     BOMB = "bomb", "The record unpacks to more bytes than the limit (32 MiB)."
     BAD_GZIP = "bad_gzip", "The record starts as gzip and does not decompress."

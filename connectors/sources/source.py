@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from detectors.event import Event, Json, Locator, SourceProfile
 
@@ -29,4 +29,30 @@ class Source(SourceProfile, Protocol):
 
     def ecs(self, event: Event) -> dict[str, Any]:
         """Return the ECS 9 document of `event`, redacted and bounded, without data_stream fields."""
+        ...
+
+
+class Skeleton(NamedTuple):
+    """What makes an object one event of a source: an event that no rule can match is not read further.
+
+    Whatever holds `time` as RFC 3339 text from 1991 to 2198, `texts` as texts, `spelled` (where it is there)
+    as one of the given texts and none of the keys in `absent` is an event that `parse` accepts, with that
+    time and no contacts. `texts` maps a key to the fewest characters.
+    """
+
+    time: str
+    texts: Mapping[str, int]
+    spelled: Mapping[str, frozenset[str]] = MappingProxyType({})
+    absent: frozenset[str] = frozenset()
+
+
+@runtime_checkable
+class PartlyReadable(Protocol):
+    """A source whose events can be told from few of their fields; the method is optional in the port.
+
+    A source whose every event feeds a baseline has none: nothing of its events may be skipped.
+    """
+
+    def skeleton(self) -> Skeleton:
+        """Return what makes an object an event. Narrower than `parse` is right, wider is a fault."""
         ...

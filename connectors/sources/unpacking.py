@@ -270,6 +270,8 @@ class Unpacking:
     def _payload(self, payload: Any, depth: int) -> None:
         if isinstance(payload, (dict, list)):
             self._value(payload, depth)
+        elif payload is None and self.spent:
+            self._count()
         elif isinstance(payload, Reject):
             self._reject(payload)
         elif isinstance(payload, Rows):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Final
 
 from connectors.ecs.redaction import redact_text
@@ -19,6 +18,7 @@ from connectors.sources.untrusted import (
     object_at,
     text_at,
 )
+from connectors.sources.vault_field_names import field_names
 from connectors.sources.vault_outcome import answered, outcome_of
 from connectors.sources.vault_path import credential, is_secret_mount, secret, shown
 from detectors.event import Alias, Contact, Entity, Event, Json, Locator, LogSource, Outcome
@@ -32,7 +32,7 @@ class VaultAudit:
 
     kind: str = "vault_audit"
     logsources: tuple[LogSource, ...] = (LogSource("vault", "audit", None),)
-    aliases: Mapping[str, str] = MappingProxyType({})
+    aliases: Mapping[str, str] = field_names()
 
     def recognise(self, value: Json) -> bool:
         """Return whether `value` has the keys that every entry has."""

@@ -97,8 +97,12 @@ def entities(event: Event) -> Sequence[Entity]:
 
 
 def outcome(event: Event) -> Outcome:
+    """Return `outcome_of` the event's fields."""
+    return outcome_of(event.fields)
+
+
+def outcome_of(fields: Mapping[str, Any]) -> Outcome:
     """Return failure on an error, unknown while the connection is open."""
-    fields = event.fields
     if fields.get("error") or fields.get("message") == "connection failed":
         return "failure"
     return "unknown" if fields.get("message") == "connection opened" else "success"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors.event import Event, SourceProfile
-from detectors.sigma.condition import And, Condition, Leaf, Not, Or, Reference
+from detectors.sigma.condition import And, Condition, Element, Leaf, Not, Or, Reference
 from detectors.sigma.path import MISSING, lookup
 from detectors.sigma.rule import AllOf, AnyOf, CorrelationRule, Required, Rule, Seen, routes
 from detectors.sigma.ruleset import RuleSet
@@ -77,17 +77,18 @@ def blind_rules(ruleset: RuleSet, profile: SourceProfile, seen: Presence) -> lis
     for rule in ruleset.rules:
         if not routes(rule.logsource, profile):
             continue
-        if True not in _possible(rule.condition, profile.aliases, seen.paths):
+        if True not in possible(rule.condition, profile.aliases, seen.paths):
             identity = rule.identity
             found[rule.id] = Blind(rule.id, identity.title, _reason(rule, profile.aliases, seen))
     for item in ruleset.correlations:
-        if _starved(item, found):
+        if starved(item, found):
             names = ", ".join(found[rule].title for rule in item.rules if rule in found)
             found[item.id] = Blind(item.id, item.identity.title, f"rules it needs are blind: {names}")
     return list(found.values())
 
 
-def _starved(item: CorrelationRule, blind: Mapping[str, Blind]) -> bool:
+def starved(item: CorrelationRule, blind: Mapping[str, Blind]) -> bool:
+    """Return whether a correlation can never fire because rules that it needs are blind."""
     out = [rule in blind for rule in item.rules]
     if item.required is not None:
         return not _reachable(item.required, out)
@@ -106,18 +107,21 @@ def _reachable(required: Required, out: list[bool]) -> bool:
             return True
 
 
-def _possible(node: Condition, aliases: Mapping[str, str], present: Collection[str]) -> frozenset[bool]:
+def possible(node: Condition, aliases: Mapping[str, str], present: Collection[str]) -> frozenset[bool]:
+    """Return the verdicts that a condition can come to, when only the paths `present` can occur."""
     match node:
         case And(parts):
-            found = [_possible(part, aliases, present) for part in parts]
+            found = [possible(part, aliases, present) for part in parts]
             return _verdicts(all(True in one for one in found), any(False in one for one in found))
         case Or(parts):
-            found = [_possible(part, aliases, present) for part in parts]
+            found = [possible(part, aliases, present) for part in parts]
             return _verdicts(any(True in one for one in found), all(False in one for one in found))
         case Not(part):
-            return frozenset(not verdict for verdict in _possible(part, aliases, present))
+            return frozenset(not verdict for verdict in possible(part, aliases, present))
         case Leaf(path, values) if aliases.get(path, path) not in present:
             return frozenset((value_test(values)(MISSING),))
+        case Element(path, str(quantifier), _) if aliases.get(path, path) not in present:
+            return frozenset((quantifier in ("all_or_empty", "none"),))
         case Reference() if any(path not in present for path in _paths(node, aliases)):
             return frozenset((False,))
         case _:
@@ -135,7 +139,7 @@ def _paths(node: Condition, aliases: Mapping[str, str]) -> Iterator[str]:
                 yield from _paths(part, aliases)
         case Not(part):
             yield from _paths(part, aliases)
-        case Leaf(path, _):
+        case Leaf(path, _) | Element(path, _, _):
             yield aliases.get(path, path)
         case Reference(path, other, _, _):
             yield from (aliases.get(path, path), aliases.get(other, other))
@@ -144,23 +148,23 @@ def _paths(node: Condition, aliases: Mapping[str, str]) -> Iterator[str]:
 
 
 def _reason(rule: Rule, aliases: Mapping[str, str], seen: Presence) -> str:
-    never = sorted(_blocking(rule.condition, aliases, seen.paths, wanted=True))
+    never = sorted(blocking(rule.condition, aliases, seen.paths, wanted=True))
     told = f"never in this data: {', '.join(never)}"
     if seen.bodiless and any(path.split(".")[0] in _BODIES for path in never):
         return f"{told}; the audit level is {' and '.join(sorted(seen.levels))}, which keeps no bodies"
     return told
 
 
-def _blocking(
+def blocking(
     node: Condition, aliases: Mapping[str, str], present: Collection[str], *, wanted: bool
 ) -> frozenset[str]:
     """Return the absent paths that keep `node` from coming out `wanted`."""
-    if wanted in _possible(node, aliases, present):
+    if wanted in possible(node, aliases, present):
         return frozenset()
     match node:
         case And(parts) | Or(parts):
-            return frozenset[str]().union(*(_blocking(p, aliases, present, wanted=wanted) for p in parts))
+            return frozenset[str]().union(*(blocking(p, aliases, present, wanted=wanted) for p in parts))
         case Not(part):
-            return _blocking(part, aliases, present, wanted=not wanted)
+            return blocking(part, aliases, present, wanted=not wanted)
         case _:
             return frozenset(path for path in _paths(node, aliases) if path not in present)

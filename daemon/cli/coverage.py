@@ -16,6 +16,7 @@ from connectors.sources.files import FileUnreadableError, read_events
 from daemon.cli.blind import Blind, Presence, blind_rules, observe, paths_of
 from daemon.cli.listing import print_line, print_table
 from daemon.cli.main import NOT_DONE
+from daemon.cli.pipeline_option import pipeline_option
 from daemon.ruleset import ruleset
 from detectors.event import Event
 from detectors.sigma.rule import Rule, routes
@@ -44,6 +45,7 @@ NO_SOURCE: Final = "no source"
     help="Say which rules of --source can never match this file.",
 )
 @click.option("--source", "kind", type=click.Choice(KINDS), help="What the file of --data holds.")
+@pipeline_option
 @click.pass_context
 def coverage(
     ctx: click.Context,
@@ -53,8 +55,12 @@ def coverage(
     navigator: Path | None,
     data: Path | None,
     kind: str | None,
+    pipelines: tuple[Path, ...],
 ) -> None:
     """Show the ATT&CK techniques of the loaded rules by source, and with --data which rules are blind.
+
+    Rules of log sources that Davylamp does not read count in no score, and a technique that has no others is
+    not in the table.
 
     A rule is blind when fields that it cannot do without never occur in the data (for a Kubernetes audit log
     of level Metadata: request bodies). What is named is blind for certain; a rule that is not named may still
@@ -63,7 +69,7 @@ def coverage(
     """
     if (data is None) != (kind is None):
         raise click.UsageError("--data and --source go together")
-    loaded = ruleset(Detection(builtin_rules=not no_builtin, rules=folders))
+    loaded = ruleset(Detection(builtin_rules=not no_builtin, rules=folders, pipelines=pipelines))
     seen: Presence | None = None
     blind: list[Blind] = []
     if data is not None and kind is not None:
@@ -98,10 +104,13 @@ def techniques(loaded: RuleSet) -> dict[str, dict[str, list[str]]]:
 
 
 def layer(table: Mapping[str, Mapping[str, list[str]]], blind: Collection[str]) -> dict[str, Any]:
-    """Return a Navigator layer: a technique's score is the number of its rules that are not blind."""
+    """Return a Navigator layer: a technique's score is the number of its rules that can see something.
+
+    That leaves out blind rules, and those of log sources that Davylamp does not read.
+    """
     entries: list[dict[str, Any]] = []
     for technique, kinds in table.items():
-        everyone = {rule for rules in kinds.values() for rule in rules}
+        everyone = {rule for kind, rules in kinds.items() if kind != NO_SOURCE for rule in rules}
         comment = ", ".join(f"{kind}: {len(rules)}" for kind, rules in kinds.items())
         unseen = len(everyone & set(blind))
         comment += f"; blind: {unseen}" if unseen else ""
@@ -160,14 +169,19 @@ def _show(
     seen: Presence | None,
     blind: list[Blind],
 ) -> None:
-    unmet = any(NO_SOURCE in kinds for kinds in table.values())
+    unseen = {technique for technique, kinds in table.items() if set(kinds) == {NO_SOURCE}}
+    seen_by = {technique: kinds for technique, kinds in table.items() if technique not in unseen}
+    unmet = any(NO_SOURCE in kinds for kinds in seen_by.values())
     columns = (*KINDS, NO_SOURCE) if unmet else KINDS
     rows = [
         (technique, *(len(kinds.get(kind, ())) or "" for kind in columns))
-        for technique, kinds in table.items()
+        for technique, kinds in seen_by.items()
     ]
     print_table(("technique", *columns), rows)
-    print_line(f"{len(table)} techniques, {len(_untagged(loaded))} rules without one")
+    print_line(f"{len(seen_by)} techniques, {len(_untagged(loaded))} rules without one")
+    if foreign := sum(_sources(rule) == [NO_SOURCE] for rule in loaded.rules):
+        told = f"{foreign} rules are of log sources that Davylamp does not read"
+        print_line(f"{told}; {len(unseen)} techniques have no others" if unseen else told)
     if loaded.refusals:
         print_line(f"{len(loaded.refusals)} rules refused; davylamp rules check says why")
     if seen is not None:

@@ -10,14 +10,14 @@ import click
 import orjson
 
 from config.detection import Detection
-from connectors.sources.catalogue import KINDS, profile
-from connectors.sources.files import read_events
+from connectors.sources.catalogue import KINDS
+from daemon.cli.explain_choice import event_of, rule_of
+from daemon.cli.pipeline_option import pipeline_option
 from daemon.ruleset import ruleset
 from detectors.event import Event, Json
-from detectors.sigma.explanation import Explained, Linked, Tested, explain, nearest_miss
+from detectors.sigma.explanation import MAX_ELEMENTS, Elements, Explained, Tested, explain, nearest_miss
 from detectors.sigma.path import MISSING
 from detectors.sigma.rule import Rule, routes
-from detectors.sigma.ruleset import RuleSet
 
 _SEEN_CHARACTERS = 200
 _NO_MATCH = 1
@@ -27,9 +27,10 @@ _NO_MATCH = 1
 @click.argument("rule")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--source", "kind", type=click.Choice(KINDS), required=True, help="What the file holds.")
-@click.option("--event", "event_id", help="Only the event whose id begins so; the first one when not given.")
+@click.option("--event", "event_id", help="The event whose id begins so.")
 @click.option("--rules", "folders", multiple=True, type=click.Path(path_type=Path), help="More rules.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@pipeline_option
 @click.pass_context
 def explain_rule(
     ctx: click.Context,
@@ -39,16 +40,18 @@ def explain_rule(
     event_id: str | None,
     folders: tuple[Path, ...],
     as_json: bool,
+    pipelines: tuple[Path, ...],
 ) -> None:
     """Show every test of RULE (id, name or file) on an event of FILE, true or false, with what it saw.
 
-    For an event that does not match, the nearest miss comes last. Exit 0 when it matches, else 1.
+    Without --event it is the first event of FILE that the rule matches, else the one of the first 2,000 that
+    comes nearest. For an event that does not match, the nearest miss comes last.
+
+    Exit 0 when it matches, else 1.
     """
-    known = _rule(ruleset(Detection(rules=folders)), rule)
-    event = next(_events(file, kind, event_id), None)
-    if event is None:
-        named = f" with the id {event_id}" if event_id else ""
-        raise click.UsageError(f"{file} holds no event of {kind}{named}")
+    files = (*folders, Path(rule)) if Path(rule).is_file() else folders
+    known = rule_of(ruleset(Detection(rules=files, pipelines=pipelines)), rule)
+    event = event_of(file, kind, event_id, known)
     explained = explain(known.condition, event.fields, event.profile.aliases)
     routed = routes(known.logsource, event.profile)
     matches = explained.holds and routed
@@ -70,22 +73,6 @@ def explain_rule(
     ctx.exit(0 if matches else _NO_MATCH)
 
 
-def _rule(loaded: RuleSet, wanted: str) -> Rule:
-    for rule in loaded.rules:
-        known = rule.identity
-        if wanted in (known.id, known.name) or Path(known.path).stem == Path(wanted).stem:
-            return rule
-    raise click.UsageError(
-        f"no rule is called {wanted!r} by id, name or file; davylamp rules list shows them"
-    )
-
-
-def _events(file: Path, kind: str, event_id: str | None) -> Iterator[Event]:
-    for item in read_events(file, profile(kind)):
-        if isinstance(item, Event) and (event_id is None or item.event_id.startswith(event_id)):
-            yield item
-
-
 def _told(rule: Rule, event: Event, explained: Explained, routed: bool) -> Iterator[str]:
     verdict = "matches" if explained.holds and routed else "does not match"
     yield f"{rule.identity.title}: {verdict} {event.event_id}"
@@ -99,6 +86,12 @@ def _tree(explained: Explained, depth: int) -> Iterator[str]:
     if isinstance(explained, Tested):
         yield f"{indent}{_line(explained)}"
         return
+    if isinstance(explained, Elements):
+        yield f"{indent}{_mark(explained)} {explained.path}: {explained.wanted}, of {len(explained.items)}"
+        for at, item in explained.items[:MAX_ELEMENTS]:
+            yield f"{indent}  {at}"
+            yield from _tree(item, depth + 2)
+        return
     yield f"{indent}{_mark(explained)} {explained.link}"
     for part in explained.parts:
         yield from _tree(part, depth + 1)
@@ -109,9 +102,10 @@ def _line(test: Tested) -> str:
     if test.path is None:
         return f"{_mark(test)} anywhere: {wanted}"
     seen = "not there" if test.seen is MISSING else json.dumps(test.seen, ensure_ascii=True)
+    name = "" if test.name is None else f" ({test.name})"
     shown = seen if len(seen) <= _SEEN_CHARACTERS else f"{seen[:_SEEN_CHARACTERS]}..."
-    return f"{_mark(test)} {test.path}: {wanted}; it is {shown}"
+    return f"{_mark(test)} {test.path}{name}: {wanted}; it is {shown}"
 
 
-def _mark(explained: Tested | Linked) -> str:
+def _mark(explained: Explained) -> str:
     return "yes" if explained.holds else "no "

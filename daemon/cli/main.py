@@ -22,6 +22,7 @@ _COMMANDS: Final[dict[str, str]] = {
     "incidents": "daemon.cli.incidents:incidents",
     "normalise": "daemon.cli.normalise:normalise",
     "playbooks": "daemon.cli.playbooks:playbooks",
+    "replay": "daemon.cli.replay:replay",
     "rules": "daemon.cli.rules:rules",
     "run": "daemon.cli.run:run",
     "scan": "daemon.cli.scan:scan",

@@ -147,7 +147,10 @@ def selection(event: Event, chosen: Sequence[str]) -> dict[str, Any]:
 def _default(event: Event) -> list[str]:
     wanted = DEFAULT_FIELDS[event.source]
     return [
-        name for name in wanted if not isinstance(lookup(name)(event.fields), dict | list | type(MISSING))
+        name
+        for name in wanted
+        if not isinstance(found := lookup(name)(event.fields), dict | list | type(MISSING))
+        and found not in ("", None)
     ]
 
 

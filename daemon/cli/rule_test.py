@@ -16,6 +16,7 @@ from config.detection import Detection
 from connectors.sources.catalogue import KINDS, profile
 from connectors.sources.reject import Reject
 from daemon.cli.main import NOT_DONE
+from daemon.cli.pipeline_option import pipeline_option
 from daemon.ruleset import ruleset
 from detectors.event import Event, Fields, Locator
 from detectors.rules.cases import SUFFIX, CaseFormatError, Cases, builtin_cases, judge, parse_cases
@@ -46,14 +47,22 @@ class UnreadableTryError(ValueError):
 @click.option(
     "--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write a JUnit report (XML)."
 )
+@pipeline_option
 @click.pass_context
-def test_rules(ctx: click.Context, folders: tuple[Path, ...], no_builtin: bool, junit: Path | None) -> None:
+def test_rules(
+    ctx: click.Context,
+    folders: tuple[Path, ...],
+    no_builtin: bool,
+    junit: Path | None,
+    pipelines: tuple[Path, ...],
+) -> None:
     """Run the events beside each rule (`rule.events.json`: match, no_match). Exit 1 if one fails.
 
     A refused rule, an unreadable file of test events, and an event that no source takes fail too; a rule
     without test events is named and fails nothing.
     """
-    done = list(tries(ruleset(Detection(builtin_rules=not no_builtin, rules=folders))))
+    asked = Detection(builtin_rules=not no_builtin, rules=folders, pipelines=pipelines)
+    done = list(tries(ruleset(asked)))
     for one in done:
         if one.verdict == "refused":
             click.echo(one.reason)

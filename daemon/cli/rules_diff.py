@@ -16,6 +16,7 @@ from connectors.sources.catalogue import KINDS
 from connectors.sources.files import FileUnreadableError
 from daemon.cli.listing import print_line
 from daemon.cli.main import NOT_DONE
+from daemon.cli.pipeline_option import pipeline_option
 from daemon.cli.scan_files import opened
 from daemon.ruleset import ruleset
 from daemon.scanning import Located, scan
@@ -26,6 +27,9 @@ Change: TypeAlias = Literal["new", "gone", "changed"]
 Key: TypeAlias = tuple[str, tuple[str, ...]]
 _TOLD: Final = ("title", "level", "attack", "labels", "event_ids", "entities", "explain")
 """What of a finding is compared; ids and times follow from the events."""
+
+
+_A_RULE: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,18 @@ class Difference:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--source", "kind", required=True, type=click.Choice(KINDS), help="What the files hold.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
+@click.option("--all", "whole", is_flag=True, help="Print every difference, not ten of each kind a rule.")
+@pipeline_option
 @click.pass_context
 def diff_rules(
-    ctx: click.Context, old: Path, new: Path, files: tuple[Path, ...], kind: str, as_json: bool
+    ctx: click.Context,
+    old: Path,
+    new: Path,
+    files: tuple[Path, ...],
+    kind: str,
+    as_json: bool,
+    whole: bool,
+    pipelines: tuple[Path, ...],
 ) -> None:
     """Scan FILES with the rules of OLD and with those of NEW (files or folders), and show what differs.
 
@@ -70,10 +83,12 @@ def diff_rules(
     count as changed. Shipped rules and baselines take no part; all findings are held in memory. Exit 1 when
     something differs or a rule is refused.
     """
-    sides = [ruleset(Detection(builtin_rules=False, rules=(path,))) for path in (old, new)]
+    sides = [
+        ruleset(Detection(builtin_rules=False, rules=(path,), pipelines=pipelines)) for path in (old, new)
+    ]
     refusals = [refusal for side in sides for refusal in side.refusals]
-    for refusal in refusals:
-        click.echo(str(refusal), err=True)
+    for refusal in dict.fromkeys(map(str, refusals)):
+        click.echo(refusal, err=True)
     paths = opened(files)
     try:
         before, after = (_findings(paths, kind, side) for side in sides)
@@ -81,11 +96,11 @@ def diff_rules(
         click.echo(str(error), err=True)
         ctx.exit(NOT_DONE)
     found = list(differences(before, after))
-    for one in found:
-        if as_json:
+    if as_json:
+        for one in found:
             click.echo(orjson.dumps(one.to_json()))
-        else:
-            _print(one)
+    else:
+        _show(found, whole)
     counts = Counter(one.change for one in found)
     same = len({_key(item) for item in after}) - counts["new"] - counts["changed"]
     click.echo(
@@ -132,6 +147,27 @@ def _findings(paths: Sequence[Path], kind: str, rules: RuleSet) -> list[Located]
 
 def _key(item: Located) -> Key:
     return item.finding.rule_id, tuple(sorted(item.finding.event_ids))
+
+
+def _show(found: Sequence[Difference], whole: bool) -> None:
+    """Print ten differences of each kind a rule, or all, then a line a rule when there are several."""
+    shown: Counter[tuple[str, Change]] = Counter()
+    rules: dict[str, Counter[Change]] = defaultdict(Counter)
+    for one in found:
+        item = one.after or one.before
+        if item is None:
+            continue
+        title = item.finding.title
+        rules[title][one.change] += 1
+        shown[title, one.change] += 1
+        if whole or shown[title, one.change] <= _A_RULE:
+            _print(one)
+    if not whole and (left := sum(max(0, count - _A_RULE) for count in shown.values())):
+        print_line(f"and {left} more; --all prints them")
+    if len(rules) > 1:
+        for title, counts in rules.items():
+            told = ", ".join(f"{count} {change}" for change, count in counts.items())
+            print_line(f"{title}: {told}")
 
 
 def _print(one: Difference) -> None:

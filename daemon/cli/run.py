@@ -31,17 +31,22 @@ def run(
     parent: int | None,
 ) -> None:
     """Run all five roles as child processes, or ROLE alone in this process."""
-    settings = _from_pipe(settings_fd) if settings_fd is not None else load(path, environment=os.environ)
+
+    def reread() -> Settings:
+        return load(path, environment=os.environ)
+
+    settings = _from_pipe(settings_fd) if settings_fd is not None else reread()
     if role is not None:
         from daemon.process import run_role
 
-        ctx.exit(run_role(role, settings, parent=parent))
+        again = reread if settings_fd is None else None
+        ctx.exit(run_role(role, settings, parent=parent, reread=again))
     from daemon import logs
     from daemon.supervisor import Supervisor
 
     logs.configure(settings.operation.log_level, "supervisor")
     roles: list[Role] = [r for r in ROLES if not (without_web and r == "web")]
-    ctx.exit(asyncio.run(Supervisor(settings, roles).run()))
+    ctx.exit(asyncio.run(Supervisor(settings, roles, reread).run()))
 
 
 def _from_pipe(descriptor: int) -> Settings:

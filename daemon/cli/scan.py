@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
-from config.detection import Detection
+from config.detection import Detection, PlaceholderSources
 from config.istio import Istio
 from connectors.sources.catalogue import KINDS
 from daemon.cli.database import config_option, settings_of
 from daemon.cli.main import INTERNAL, NOT_DONE
+from daemon.cli.pipeline_option import pipeline_option
 from daemon.cli.scan_files import opened
 from daemon.cli.scan_jobs import WorkerLostError, scan_in_processes
 from daemon.cli.scan_output import FORMATS, Format, printer
@@ -22,7 +23,8 @@ from daemon.cli.scan_progress import ScanProgress
 from daemon.cli.scan_summary import Summary, print_unused
 from daemon.garbage import settle
 from daemon.ruleset import ruleset
-from daemon.scanning import Located, Period, Reading, Tally
+from daemon.scan_tally import Period, Tally
+from daemon.scanning import Located, Reading
 from daemon.scanning import scan as scan_files
 from detectors.level import LEVELS, Level, rank
 
@@ -67,6 +69,7 @@ class EventTime(click.ParamType):
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
 @click.option("--summary/--no-summary", default=None, help="Counts on stderr; on by itself for a table.")
 @click.option("--learning-days", default=_LEARNING_DAYS, show_default=True, help="Baselines learn so long.")
+@pipeline_option
 @config_option
 @click.pass_context
 def scan(
@@ -84,6 +87,7 @@ def scan(
     jobs: int,
     summary: bool | None,
     learning_days: float,
+    pipelines: tuple[Path, ...],
     path: Path | None,
 ) -> None:
     """Run the rules over FILES and folders (.gz, JSON Lines, arrays, envelopes); exit 1 on findings.
@@ -97,12 +101,19 @@ def scan(
     --from and --to go by the time in the event. Events outside meet no rule, so a correlation sees only what
     happened inside; baselines still learn from what came before. Times are RFC 3339, or a date in UTC.
 
-    Of the configuration only `istio` counts: the formats of the mesh's access logs.
+    Of the configuration only `istio` counts, the formats of the mesh's access logs, and
+    `detection.placeholder_sources`, what a --pipeline may read.
 
     A finding below --level is left out altogether: not printed, not counted, not in the exit code.
     """
-    istio = settings_of(path).istio if path else Istio()
-    rules = ruleset(Detection(builtin_rules=not no_builtin, rules=folders))
+    settings = settings_of(path) if path else None
+    istio = settings.istio if settings else Istio()
+    sources = settings.detection.placeholder_sources if settings else PlaceholderSources()
+    rules = ruleset(
+        Detection(
+            builtin_rules=not no_builtin, rules=folders, pipelines=pipelines, placeholder_sources=sources
+        )
+    )
     for refusal in rules.refusals:
         click.echo(str(refusal), err=True)
     if as_json:
@@ -122,6 +133,7 @@ def scan(
                 worst = max(worst, rank(located.finding.level))
                 counts.count(located.finding)
                 show(located)
+        sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -146,16 +158,7 @@ def _found(
     jobs: int,
 ) -> Iterator[Located]:
     if jobs == 1 or len(paths) == 1:
-        kind, rules, period, istio = reading
-        return scan_files(
-            bar.followed(paths),
-            kind,
-            rules,
-            learning_s=learning_s,
-            tally=tally,
-            period=period,
-            istio=istio,
-        )
+        return scan_files(bar.followed(paths), **reading._asdict(), learning_s=learning_s, tally=tally)
     return scan_in_processes(
         paths, reading, jobs=jobs, learning_s=learning_s, tally=tally, done=bar.file_done
     )

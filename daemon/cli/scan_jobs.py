@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 
 from connectors.sources.files import FileUnreadableError
 from daemon.garbage import settle
-from daemon.scanning import FileReader, Gathered, Located, Reading, Tally
+from daemon.scan_tally import Tally
+from daemon.scanning import FileReader, Gathered, Located, Reading
 
 AHEAD: Final = 4
 """Files a process may be ahead of the one whose turn it is: what is held in memory has a bound."""

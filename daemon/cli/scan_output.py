@@ -35,19 +35,33 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def printer(wanted: Format) -> Callable[[Located], None]:
-    """Return what prints one finding to stdout; for CSV the heading is printed at once."""
+    """Return what prints one finding to stdout; for CSV the heading is printed at once.
+
+    A terminal sees each finding as it is met. Elsewhere they are buffered: flush `sys.stdout` at the end.
+    """
+    if wanted == "jsonl" and not sys.stdout.isatty():
+        return _buffered
     if wanted == "jsonl":
-        return lambda located: click.echo(orjson.dumps(located.to_json()))
+        return lambda located: click.echo(_object(located), nl=False)
     if wanted == "csv":
-        click.echo(_row(CSV_COLUMNS), nl=False)
-        return lambda located: click.echo(_row(_cells(located)), nl=False)
-    return _print_line
+        _print_text(_row(CSV_COLUMNS))
+        return lambda located: _print_text(_row(_cells(located)))
+    return lambda located: _print_text(f"{_line(located)}\n")
 
 
-def _print_line(located: Located) -> None:
+def _print_text(text: str) -> None:
     """Print through `sys.stdout`, which a progress bar on the same terminal replaces to keep lines whole."""
-    sys.stdout.write(f"{_line(located)}\n")
-    sys.stdout.flush()
+    sys.stdout.write(text)
+    if sys.stdout.isatty():
+        sys.stdout.flush()
+
+
+def _object(located: Located) -> bytes:
+    return orjson.dumps(located.to_json(), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _buffered(located: Located) -> None:
+    click.get_binary_stream("stdout").write(_object(located))
 
 
 def _line(located: Located) -> str:

@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from daemon.cli.scan_files import size_of
-from daemon.scanning import Tally
+from daemon.scan_tally import Tally
 
 
 class FollowedPath(PosixPath):

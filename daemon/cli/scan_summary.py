@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from daemon.scanning import Tally
+from daemon.scan_tally import Tally
 from detectors.finding import Finding
 from detectors.wording import plain
 
@@ -56,9 +56,17 @@ class Summary:
 
 
 def print_unused(tally: Tally) -> None:
-    """Print one line for what could not be read, and one for rules that failed on events, on stderr."""
+    """Print on stderr, a line each: what could not be read, rules that failed, what was over a cap."""
     if tally.rejected:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(tally.rejected.items()))
         click.echo(f"{tally.rejected.total()} unreadable: {reasons}", err=True)
-    if tally.evaluation_errors:
-        click.echo(f"{tally.evaluation_errors.total()} evaluation errors", err=True)
+    if failed := tally.evaluation_errors:
+        rules = ", ".join(f"{rule} {count}" for rule, count in failed.most_common(SHOWN))
+        more = f" and {len(failed) - SHOWN} more rules" if len(failed) > SHOWN else ""
+        click.echo(f"{failed.total()} evaluation errors: {rules}{more}", err=True)
+    for counts, what in (
+        (tally.dropped_groups, "groups dropped, those whose last event is the oldest"),
+        (tally.turned_away, "matches turned away by a full window"),
+    ):
+        for correlation, count in sorted(counts.items()):
+            click.echo(f"correlation {correlation}: {count} {what}", err=True)

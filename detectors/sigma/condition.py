@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from sigma.conditions import (
     ConditionAND,
@@ -18,6 +18,8 @@ from sigma.types import SigmaExpansion, SigmaFieldReference, SigmaType
 from detectors.sigma.document import MalformedRuleError, UnsupportedConstructError
 
 MAX_DEPTH: Final = 40
+Quantifier: TypeAlias = "Literal['any', 'all', 'all_or_empty', 'none'] | int"
+"""Of which elements of an array something holds; a number is the place of one element, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,23 @@ class Keyword:
     values: tuple[SigmaType, ...]
 
 
-Condition: TypeAlias = And | Or | Not | Leaf | Reference | Keyword
+@dataclass(frozen=True, slots=True)
+class Element:
+    """The body holds for elements of the array at `path`; its paths begin in the element (`.`: itself)."""
+
+    path: str
+    quantifier: Quantifier
+    body: Condition
+
+
+Condition: TypeAlias = And | Or | Not | Leaf | Reference | Keyword | Element
+
+
+class ArrayBlock(SigmaType):
+    """An array block as the value of a pySigma detection item: it is translated already."""
+
+    def __init__(self, element: Element) -> None:
+        self.element = element
 
 
 def from_sigma(node: object, depth: int = 0) -> Condition:
@@ -100,6 +118,8 @@ def either(conditions: Iterable[Condition]) -> Condition:
 
 
 def _field(path: str, value: SigmaType) -> Condition:
+    if isinstance(value, ArrayBlock):
+        return value.element
     values = _opened(value)
     parts: list[Condition] = [
         Reference(path, item.field, item.starts_with, item.ends_with)
@@ -130,16 +150,16 @@ def _linked(link: type[And] | type[Or], parts: Iterable[Condition]) -> Condition
 def _merged(parts: list[Condition]) -> list[Condition]:
     """Join the leaves of one field, and the keywords: any value of them will do."""
     out: list[Condition] = []
-    leaves: dict[str, tuple[SigmaType, ...]] = {}
-    keywords: tuple[SigmaType, ...] = ()
+    leaves: dict[str, list[SigmaType]] = {}
+    keywords: list[SigmaType] = []
     for part in parts:
         if isinstance(part, Leaf):
-            leaves[part.path] = leaves.get(part.path, ()) + part.values
+            leaves.setdefault(part.path, []).extend(part.values)
         elif isinstance(part, Keyword):
-            keywords += part.values
+            keywords.extend(part.values)
         else:
             out.append(part)
-    joined: list[Condition] = [Leaf(path, values) for path, values in leaves.items()]
+    joined: list[Condition] = [Leaf(path, tuple(values)) for path, values in leaves.items()]
     if keywords:
-        joined.append(Keyword(keywords))
+        joined.append(Keyword(tuple(keywords)))
     return joined + out

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from config.errors import ConfigurationError
 from detectors.event import Alias, Contact, Entity, Event, Fields, Locator, LogSource, Outcome
 from detectors.finding import Finding
 from detectors.sigma.conformance_case import Case
-from detectors.sigma.correlation import advance
 from detectors.sigma.document import RuleDocument
 from detectors.sigma.engine import Engine
-from detectors.sigma.match import Match
+from detectors.sigma.groups import Groups
+from detectors.sigma.pipeline.document import PipelineDocument
+from detectors.sigma.pipeline.pipelines import Pipelines
 from detectors.sigma.ruleset import RuleSet
 
 
@@ -62,7 +63,16 @@ class Verdict:
 
 def judge(case: Case) -> Verdict:
     """Return the verdict of our engine. Raises nothing that a case can provoke."""
-    loaded = RuleSet.load([RuleDocument(f"{n}.yml", text) for n, text in enumerate(case.documents)])
+    try:
+        pipelines = Pipelines.load(
+            PipelineDocument(f"{n}.pipeline.yml", t) for n, t in enumerate(case.pipelines)
+        )
+    except ConfigurationError as error:
+        return Verdict(case, case.expected.refused_pipeline, f"the pipeline is refused: {error}")
+    if case.expected.refused_pipeline:
+        return Verdict(case, False, "not refused")
+    documents = [RuleDocument(f"{n}.yml", text) for n, text in enumerate(case.documents)]
+    loaded = RuleSet.load(documents, pipelines=pipelines)
     refusals = "; ".join(str(refusal) for refusal in loaded.refusals)
     if case.expected.refused:
         last = f"{len(case.documents) - 1}.yml"
@@ -83,35 +93,20 @@ def _evaluated(case: Case, loaded: RuleSet) -> Verdict:
     source = ConformanceSource(case.logsource)
     engine = Engine(loaded)
     findings: list[Finding] = []
-    groups: dict[str, list[Match]] = {}
+    groups = Groups()
     for place, fields in enumerate(case.events):
         inspection = engine.inspect(Event(source, _time(fields), fields, Locator(case.id, 0, 0, place)))
         if inspection.errors:
             return Verdict(case, False, f"an error: {inspection.errors[0].reason}")
         findings += inspection.findings
-        for match in inspection.matches:
-            groups.setdefault(match.key(), []).append(match)
-    findings += _correlated(loaded, groups)
+        groups.take(inspection.matches)
+    findings += groups.finals(loaded.correlations)
     seen = frozenset(frozenset(item.event_ids) for item in findings if item.rule_id == case.of)
     expected = case.expected
     if expected.findings is not None:
         return Verdict(case, seen == expected.findings, str([sorted(ids) for ids in seen]))
     wanted = expected.fires if expected.fires is not None else expected.matches
     return Verdict(case, bool(seen) is wanted, f"{len(seen)} findings")
-
-
-def _correlated(loaded: RuleSet, groups: Mapping[str, Sequence[Match]]) -> list[Finding]:
-    """Run each group to its end, match by match in the order given, and return the final findings."""
-    findings: list[Finding] = []
-    for matches in groups.values():
-        rule = loaded.correlation(matches[0].correlation)
-        if rule is None:
-            continue
-        state: Fields = {}
-        for match in matches:
-            state = advance(rule, state, [match], -math.inf).state
-        findings += [f for f in advance(rule, state, [], math.inf).findings if f.status == "final"]
-    return findings
 
 
 def _time(fields: Fields) -> float:

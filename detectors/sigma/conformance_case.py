@@ -18,8 +18,10 @@ Basis: TypeAlias = Literal["specification", "decision"]
 BASES: Final[tuple[Basis, ...]] = ("specification", "decision")
 PREFIX: Final = "https://sigma-conformance.invalid/"
 _SOURCES: Final = ("selection", "detection", "correlation", "rules", "yaml")
-_ENTRY_KEYS: Final = frozenset({"id", "title", "logsource", "of", *_SOURCES, *BASES})
-_BLOCK_KEYS: Final = frozenset({"quote", "section", "text", "match", "no_match", "tries", "refused"})
+_ENTRY_KEYS: Final = frozenset({"id", "title", "logsource", "of", "pipelines", *_SOURCES, *BASES})
+_BLOCK_KEYS: Final = frozenset(
+    {"quote", "section", "text", "match", "no_match", "tries", "refused", "refused_pipeline"}
+)
 _TRY_KEYS: Final = frozenset({"events", "fires", "findings", "of"})
 
 
@@ -33,12 +35,14 @@ class Expected:
 
     `matches`: the rule matches the one event. `fires`: at least one finding, or none. `findings`: exactly
     these, each the set of its event ids. `refused`: the last document must not load, and be reported.
+    `refused_pipeline`: the pipelines must not load.
     """
 
     matches: bool | None = None
     fires: bool | None = None
     findings: frozenset[frozenset[str]] | None = None
     refused: bool = False
+    refused_pipeline: bool = False
 
     def to_json(self) -> Fields:
         """Return the one expectation as JSON."""
@@ -46,6 +50,8 @@ class Expected:
             return {"findings": [[*sorted(ids)] for ids in sorted(self.findings, key=sorted)]}
         if self.fires is not None:
             return {"fires": self.fires}
+        if self.refused_pipeline:
+            return {"refused_pipeline": True}
         return {"refused": True} if self.refused else {"match": bool(self.matches)}
 
 
@@ -53,8 +59,9 @@ class Expected:
 class Case:
     """One case. `documents` are YAML texts, `of` the id of the rule or correlation that is looked at.
 
-    `reason` is the sentence of the specification, or the decision. An event of a correlation case has its
-    id in `id` and its time (seconds since the epoch) in `time`.
+    `reason` is the sentence of the specification, or the decision. `pipelines` are YAML texts of pySigma's
+    processing pipelines, applied by priority, else in their order, to every document. An event of a
+    correlation case has its id in `id` and its time (seconds since the epoch) in `time`.
     """
 
     id: str
@@ -67,6 +74,7 @@ class Case:
     logsource: Mapping[str, str]
     events: tuple[Fields, ...]
     expected: Expected
+    pipelines: tuple[str, ...] = ()
 
     def to_json(self) -> Fields:
         """Return the opened case, for other engines."""
@@ -76,6 +84,7 @@ class Case:
             "title": self.title,
             "basis": self.basis,
             "reason": self.reason,
+            "pipelines": [*self.pipelines],
             "documents": [*self.documents],
             "of": self.of,
             "logsource": {**self.logsource},
@@ -111,6 +120,7 @@ def _entry(
     name = f"{topic}/{entry['id']}"
     _only(name, entry, _ENTRY_KEYS)
     documents, ids = _documents(name, entry, shared)
+    pipelines = tuple(_pipeline(item) for item in cast("list[object]", entry.get("pipelines", [])))
     for basis in BASES:
         block = cast("dict[str, Any] | None", entry.get(basis))
         if block is None:
@@ -130,6 +140,7 @@ def _entry(
                 logsource=cast("dict[str, str]", entry.get("logsource", {"product": "conform"})),
                 events=events,
                 expected=expected,
+                pipelines=pipelines,
             )
 
 
@@ -149,6 +160,8 @@ def _rows(
         yield _text(name, row), given.get("of"), events, Expected(fires=given.get("fires"), findings=exact)
     if block.get("refused"):
         yield "refused", None, (), Expected(refused=True)
+    if block.get("refused_pipeline"):
+        yield "refused-pipeline", None, (), Expected(refused_pipeline=True)
 
 
 def _documents(
@@ -170,6 +183,14 @@ def _documents(
         own = [{"title": entry["title"], "detection": entry.get("detection", whole)}]
     ids: dict[str, str] = {}
     return _dumped(name, [*shared, *own], ids), ids
+
+
+def _pipeline(given: object) -> str:
+    """Return the text of a pipeline: a list is its transformations, a text stands as it is."""
+    if isinstance(given, str):
+        return given
+    whole = {"transformations": cast("list[object]", given)} if isinstance(given, list) else given
+    return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 def _dumped(name: str, documents: Sequence[Mapping[str, Any]], ids: dict[str, str]) -> tuple[str, ...]:

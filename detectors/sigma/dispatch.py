@@ -1,54 +1,76 @@
 """Events sorted by the values of a few fields, and for each sort the rules that it may satisfy, remembered.
 
 Most events of a stream share few values of the fields that tell rules apart, so that nearly every event is
-answered by one dictionary. What cannot be remembered (other types, too long, too many) is `UNSORTED`, and the
-caller goes another way. The field values come from attackers, so all is bounded.
+answered by one dictionary. Values that no rule tells apart are one sort (`value_class`). What cannot be
+sorted (objects, long lists) goes another way. The field values come from attackers, so all is bounded.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from typing import Final, Generic, TypeVar, cast
+
+from sigma.types import SigmaType
 
 from detectors.event import Fields
 from detectors.sigma.condition import Condition
 from detectors.sigma.discriminator import MOST, discriminators, fineness
-from detectors.sigma.path import MISSING, Found, lookup
-from detectors.sigma.refutation import Partial, compile_partial, fields_of
+from detectors.sigma.path import MISSING, Derived, Found, lookup
+from detectors.sigma.refutation import Partial, compile_partial, fields_of, leaves_of
+from detectors.sigma.text import texts
+from detectors.sigma.value_class import UNKNOWN, ValueClasses
+from detectors.sigma.witness import witness
 
 SORTS: Final = 8192
-_KEY_CHARACTERS: Final = 512
 _LIST_ITEMS: Final = 8
-_REFUSED_BEFORE_FORGETTING: Final = 8 * SORTS
-_FALSE_TRIES: Final = 256
+MAX_SEGMENTS: Final = 4
+"""A path of more segments has too many spellings with dots to look for each."""
+_FALSE_TRIES: Final = 64
+_ASKED: Final = 4
+"""Of so many false tries one is asked which field would have spared it: that costs more than the try."""
 T = TypeVar("T")
+Key = tuple[int, ...]
 
 
-class _UnsortedError(Exception):
-    """A field holds what is neither text nor number nor null."""
+class UnsortedError(Exception):
+    """A field holds what is neither text nor number nor null nor a short list of texts."""
 
 
 class Dispatch(Generic[T]):
-    """Rules by the sort of an event. `rules` are pairs of what to return and its condition."""
+    """Rules by the sort of an event. `rules` are pairs of what to return and its condition.
+
+    `key` reads of which class of values (`classes`, one a field) an event is in each field, `sorted` are the
+    rules by that; all change when another field sorts events. The usual event is answered by
+    ``sorted[key(fields)]``; when that raises anything, `candidates` knows.
+    """
+
+    key: Callable[[Fields], Key]
+    classes: Sequence[ValueClasses]
+    sorted: dict[Key, tuple[T, ...]]
 
     def __init__(self, rules: Sequence[tuple[T, Condition]], aliases: Mapping[str, str]) -> None:
         self._rules = tuple(rules)
         self._aliases = aliases
         self._gains: Counter[str] = Counter()
+        self._tries = 0
         self._false = 0
         self._settled = False
         self._sort(discriminators([condition for _, condition in rules], aliases))
 
-    def candidates(self, fields: Fields) -> tuple[T, ...] | None:
-        """Return the rules that the event may satisfy; None when it cannot be sorted."""
+    def candidates(self, fields: Fields, key: Key | None = None) -> tuple[T, ...] | None:
+        """Return the rules that the event may satisfy, whose `key` may be known; None when it is unsorted."""
         try:
-            key = self._key(fields)
-            return self._sorted[key]
-        except KeyError:
-            return self._remembered(self._key(fields))
-        except _UnsortedError:
-            return None
+            key = self.key(fields) if key is None else key
+        except TypeError:  # a list or an object has no hash
+            try:
+                values = [_hashed(read(fields)) for read in self._reads]
+            except UnsortedError:
+                return None
+            key = tuple([known[value] for known, value in zip(self.classes, values, strict=True)])
+        found = self.sorted.get(key)
+        return self._remembered(key) if found is None else found
 
     def tried_in_vain(self, rule: T, fields: Fields) -> None:
         """Note that a candidate did not match; when that happens often, one more field sorts events.
@@ -56,6 +78,9 @@ class Dispatch(Generic[T]):
         It changes what is tried, never what matches.
         """
         if self._settled:
+            return
+        self._tries += 1
+        if self._tries % _ASKED:
             return
         for path, refutes in self._refuting(rule):
             try:
@@ -73,24 +98,35 @@ class Dispatch(Generic[T]):
 
     def _sort(self, paths: tuple[str, ...]) -> None:
         self._paths = paths
-        self._key = _key_of(paths)
+        self._reads = [lookup(path) for path in paths]
+        tested: dict[str, list[Sequence[SigmaType]]] = {path: [] for path in paths}
+        for _, condition in self._rules:
+            for path, values in leaves_of(condition, self._aliases):
+                if path in tested:
+                    tested[path].append(values)
+        self.classes = [ValueClasses(tested[path]) for path in paths]
+        self.key = _key_of(paths, self.classes)
         self._partial: list[tuple[T, Partial]] = [
             (rule, compile_partial(condition, paths, self._aliases)) for rule, condition in self._rules
         ]
-        self._sorted: dict[tuple[object, ...], tuple[T, ...]] = {}
-        self._refused = 0
+        self._demanding = _Demands([condition for _, condition in self._rules], paths, self._aliases)
+        self.sorted = {}
         self._single: dict[int, tuple[tuple[str, Partial], ...]] = {}
 
-    def _remembered(self, key: tuple[object, ...]) -> tuple[T, ...] | None:
-        if len(self._sorted) >= SORTS or _characters(key) > _KEY_CHARACTERS:
-            self._refused += 1
-            if self._refused >= _REFUSED_BEFORE_FORGETTING:
-                self._sorted.clear()
-                self._refused = 0
+    def _remembered(self, key: Key) -> tuple[T, ...] | None:
+        if UNKNOWN in key:
             return None
-        values = [_found(value) for value in key]
-        found = tuple(rule for rule, partial in self._partial if partial(values) is not False)
-        self._sorted[key] = found
+        # Values of one class can differ in type: 1 == 1.0 == True. What one of them may satisfy is tried.
+        of_each = (known.values_of(number) for known, number in zip(self.classes, key, strict=True))
+        variants = [*product(*of_each)]
+        found: tuple[T, ...] = ()
+        for place in self._demanding.places(variants):
+            rule, partial = self._partial[place]
+            if any(partial(values) is not False for values in variants):
+                found = (*found, rule)
+        if len(self.sorted) >= SORTS:
+            self.sorted.clear()
+        self.sorted[key] = found
         return found
 
     def _refuting(self, tried: T) -> tuple[tuple[str, Partial], ...]:
@@ -104,64 +140,87 @@ class Dispatch(Generic[T]):
         return self._single[id(tried)]
 
     def _sharpen(self) -> None:
-        gains, self._gains, self._false = self._gains, Counter(), 0
-        best = max(gains, key=lambda path: (gains[path] * fineness(path), path), default=None)
-        helps = best is not None and gains[best] * 2 >= _FALSE_TRIES
-        self._settled = not helps or len(self._paths) + 1 >= MOST
-        if best is not None and helps:
+        useful = {path: gain for path, gain in self._gains.items() if gain * 2 >= _FALSE_TRIES}
+        self._gains, self._false = Counter(), 0
+        best = max(useful, key=lambda path: (useful[path] * fineness(path), path), default=None)
+        self._settled = best is None or len(self._paths) + 1 >= MOST
+        if best is not None:
             self._sort((*self._paths, best))
 
 
-def _characters(key: tuple[object, ...]) -> int:
-    """Return how long the texts of a key are together, those inside lists too."""
-    return sum(
-        len(part) if isinstance(part, str) else _characters(cast("tuple[object, ...]", part))
-        for part in key
-        if isinstance(part, str | tuple)
-    )
+class _Demands:
+    """Rules, by their places, that need one of some texts in a field: most need not be looked at."""
+
+    def __init__(
+        self, conditions: Sequence[Condition], paths: Sequence[str], aliases: Mapping[str, str]
+    ) -> None:
+        self._always: list[int] = []
+        self._by_text: list[dict[str, list[int]]] = [{} for _ in paths]
+        columns = {path: column for column, path in enumerate(paths)}
+        for place, condition in enumerate(conditions):
+            found = witness(condition, lambda path: aliases.get(path, path) in columns)
+            if found is None or any(how != "equals" for _, how in found):
+                self._always.append(place)
+                continue
+            for (path, _), wanted in found.items():
+                table = self._by_text[columns[aliases.get(path, path)]]
+                for text in wanted:
+                    table.setdefault(text, []).append(place)
+
+    def places(self, variants: Iterable[Sequence[Found]]) -> list[int]:
+        """Return the places of the rules that may hold for one of `variants` of values, in their order."""
+        found: list[int] = []
+        for values in variants:
+            for value, table in zip(values, self._by_text, strict=True):
+                if isinstance(value, str):
+                    found += table.get(value.casefold(), ())
+                elif table and value is not None and value is not MISSING:
+                    for text in texts(value):
+                        found += table.get(text.casefold(), ())
+        return sorted({*self._always, *found}) if found else self._always
 
 
-def _key_of(paths: Sequence[str]) -> Callable[[Fields], tuple[object, ...]]:
-    """Return the function that reads a record's key; its source holds operators and generated names only."""
-    namespace: dict[str, object] = {"__builtins__": {}, "S": str, "D": dict, "I": int}
-    namespace |= {"M": MISSING, "other": _other}
-    parts = [_part(path, place, namespace) for place, path in enumerate(paths)]
+def _key_of(paths: Sequence[str], classes: Sequence[ValueClasses]) -> Callable[[Fields], Key]:
+    """Return the function that reads a record's key; its source holds operators and generated names only.
+
+    It does not look at types: what has no hash raises TypeError.
+    """
+    namespace: dict[str, object] = {"__builtins__": {}, "D": dict, "L": list, "M": MISSING}
+    namespace |= {f"c{place}": known for place, known in enumerate(classes)}
+    parts = [f"c{place}[{_part(path, place, namespace)}]" for place, path in enumerate(paths)]
     code = compile(f"lambda f: ({''.join(f'{part}, ' for part in parts)})", "<sort>", "eval")
-    return cast("Callable[[Fields], tuple[object, ...]]", eval(code, namespace))  # noqa: S307
+    return cast("Callable[[Fields], Key]", eval(code, namespace))  # noqa: S307
 
 
 def _part(path: str, place: int, namespace: dict[str, object]) -> str:
     keys = path.split(".")
+    general = f"r{place}(f)"
     namespace[f"r{place}"] = lookup(path)
-    plain = "(c := v.__class__) is S or c is I"
-    general = f"(v if (v := r{place}(f)) is None or v is M or {plain} else other(v))"
-    for depth, key in enumerate(keys):
-        namespace[f"k{place}_{depth}"] = key
+    if isinstance(path, Derived) or len(keys) > MAX_SEGMENTS or not all(keys):
+        return general
+    namespace |= {f"k{place}_{depth}": key for depth, key in enumerate(keys)}
+    namespace[f"k{place}"] = path
+    whole = f"f.get(k{place}, M)"
     if len(keys) == 1:
-        return f"(v if (c := (v := f.get(k{place}_0)).__class__) is S or c is I else {general})"
+        return whole
     if len(keys) == 2:
-        inner = f"(c := (v := d.get(k{place}_1)).__class__) is S or c is I"
-        return f"(v if (d := f.get(k{place}_0)).__class__ is D and ({inner}) else {general})"
-    return general
+        nested = f"(c := (d := f.get(k{place}_0)).__class__) is D and (v := d.get(k{place}_1, M)) is not M"
+        return f"(v if {nested} else {general} if c is L else {whole})"
+    namespace[f"o{place}"] = spellings(keys)[1:]
+    namespace[f"i{place}"] = spellings(keys[1:])
+    inside = f"(d := f.get(k{place}_0)) is None or d.__class__ is D and d.keys().isdisjoint(i{place})"
+    return f"(M if ({inside}) and f.keys().isdisjoint(o{place}) else {general})"
 
 
-def _other(value: object) -> tuple[type, object]:
-    """Return what equals a whole number and is none, with its type: 1.0 and True are not 1 to a rule.
-
-    Short lists of texts (policies, groups) can be sorted by as well.
-    """
-    if isinstance(value, bool | float):
-        return value.__class__, value
-    if isinstance(value, list):
-        items = cast("list[object]", value)
-        if len(items) <= _LIST_ITEMS and all(isinstance(item, str) for item in items):
-            return list, tuple(items)
-    raise _UnsortedError
+def spellings(keys: Sequence[str]) -> tuple[str, ...]:
+    """Return what a path of `keys` can begin with when dots stand in keys: a, a.b, a.b.c."""
+    return tuple(".".join(keys[:size]) for size in range(1, len(keys) + 1))
 
 
-def _found(part: object) -> Found:
-    """Return the field's value of a part of a key."""
-    if not isinstance(part, tuple):
-        return cast(Found, part)
-    kind, value = cast("tuple[type, object]", part)
-    return list(cast("tuple[str, ...]", value)) if kind is list else cast(Found, value)
+def _hashed(value: Found) -> object:
+    """Return a value that has a hash: short lists of texts (policies, groups) can be sorted by as well."""
+    if isinstance(value, list) and len(value) <= _LIST_ITEMS and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if isinstance(value, list | dict):
+        raise UnsortedError
+    return value

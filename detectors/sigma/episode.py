@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from detectors.sigma.window import Held, Order
@@ -16,8 +17,8 @@ class Episode(NamedTuple):
     at and did not satisfy; `certain` says that more events cannot undo it.
     """
 
-    events: tuple[Held, ...]
-    core: tuple[Held, ...]
+    events: Sequence[Held]
+    core: Sequence[Held]
     closes_at: float
     floor: Order
     holds: bool

@@ -11,17 +11,21 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from detectors.event import Fields, SourceProfile
-from detectors.sigma.dispatch import Dispatch
-from detectors.sigma.path import MISSING, Found, Lookup, lookup
+from detectors.sigma.dispatch import Dispatch, Key
+from detectors.sigma.path import MISSING, Derived, Found, Lookup, lookup
 from detectors.sigma.predicate import Predicate, compile_predicate
-from detectors.sigma.rule import CorrelationRule, Rule, routes
+from detectors.sigma.rule import CorrelationRule, Rule, same_rule
+from detectors.sigma.rule import routed as of_source
 from detectors.sigma.text import texts
 from detectors.sigma.witness import How, witness
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A correlation that a rule feeds, with the functions that read group and values of an event."""
+    """A correlation that a rule feeds, with the functions that read group and values of an event.
+
+    `group` reads first the group, then what the correlation carries on beside it.
+    """
 
     correlation: CorrelationRule
     group: tuple[Lookup, ...]
@@ -50,7 +54,7 @@ class Table(NamedTuple):
 
 
 class Index:
-    """Rules of one source, found by the values that an event holds."""
+    """Rules of one source, found by the values that an event holds. `dispatch` answers the usual event."""
 
     def __init__(
         self, rules: Sequence[Rule], correlations: Sequence[CorrelationRule], profile: SourceProfile
@@ -60,9 +64,7 @@ class Index:
         routed: list[Candidate] = []
         wanted: dict[tuple[str, How], list[tuple[str, Candidate]]] = {}
         aliases = profile.aliases
-        for rule in rules:
-            if not routes(rule.logsource, profile):
-                continue
+        for rule in of_source(rules, profile):
             feeds = tuple(_feed(item, rule, aliases) for item in correlations if rule.id in item.rules)
             candidate = Candidate(rule, compile_predicate(rule.condition, aliases), feeds)
             routed.append(candidate)
@@ -73,19 +75,33 @@ class Index:
             for (path, how), values in found.items():
                 known = wanted.setdefault((aliases.get(path, path), how), [])
                 known.extend((value, candidate) for value in values)
+        self.profile = profile
         self.rules = tuple(routed)
         self._always = tuple(always)
-        self._dispatch = Dispatch([(item, item.rule.condition) for item in routed], aliases)
+        self.dispatch = Dispatch([(item, item.rule.condition) for item in routed], aliases)
         self._tables = [_table(path, how, pairs) for (path, how), pairs in wanted.items()]
 
-    def candidates(self, fields: Fields) -> Sequence[Candidate]:
-        """Return the rules to try on a record, each once."""
-        found = self._dispatch.candidates(fields)
+    def serves(self, rules: Sequence[Rule], correlations: Sequence[CorrelationRule]) -> bool:
+        """Return whether an index of these rules would be this one: most sources keep theirs in a reload."""
+        new = of_source(rules, self.profile)
+        if len(new) != len(self.rules) or not all(
+            same_rule(mine.rule, its) for mine, its in zip(self.rules, new, strict=True)
+        ):
+            return False
+        return all(
+            [feed.correlation for feed in mine.feeds]
+            == [item for item in correlations if mine.rule.id in item.rules]
+            for mine in self.rules
+        )
+
+    def candidates(self, fields: Fields, key: Key | None = None) -> Sequence[Candidate]:
+        """Return the rules to try on a record, each once; `key`: what `dispatch.key` said of it."""
+        found = self.dispatch.candidates(fields, key)
         return self.by_witness(fields) if found is None else found
 
     def tried_in_vain(self, candidate: Candidate, fields: Fields) -> None:
         """Note that a candidate did not match, so that later events are sorted better."""
-        self._dispatch.tried_in_vain(candidate, fields)
+        self.dispatch.tried_in_vain(candidate, fields)
 
     def by_witness(self, fields: Fields) -> Sequence[Candidate]:
         """Return the rules to try on a record by the exact values that they must see."""
@@ -122,10 +138,10 @@ def _table(path: str, how: How, pairs: Sequence[tuple[str, Candidate]]) -> Table
         known = rules.get(value[:width], ())
         if candidate not in known:
             rules[value[:width]] = (*known, candidate)
-    return Table(None if "." in path else path, lookup(path), width, rules)
+    return Table(None if "." in path or isinstance(path, Derived) else path, lookup(path), width, rules)
 
 
 def _feed(correlation: CorrelationRule, rule: Rule, aliases: Mapping[str, str]) -> Feed:
-    names = correlation.fields[rule.id]
-    group = tuple(lookup(aliases.get(name, name)) for name in names)
-    return Feed(correlation, group, tuple(lookup(aliases.get(name, name)) for name in correlation.value))
+    group = tuple(lookup(aliases.get(name, name)) for name in correlation.fields[rule.id])
+    values = (correlation.names.get((name, rule.id), name) for name in correlation.value)
+    return Feed(correlation, group, tuple(lookup(aliases.get(name, name)) for name in values))

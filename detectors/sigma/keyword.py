@@ -18,7 +18,7 @@ def keyword_test(values: Sequence[SigmaType]) -> Callable[[Fields], bool]:
 
     Raises UnsupportedConstructError for anything but strings, numbers and regular expressions.
     """
-    tests = [_text_test(value) for value in values]
+    tests = _text_tests(values)
 
     def test(fields: Fields) -> bool:
         return any(holds(text) for text in _everything(fields) for holds in tests)
@@ -26,24 +26,37 @@ def keyword_test(values: Sequence[SigmaType]) -> Callable[[Fields], bool]:
     return test
 
 
-def _text_test(value: SigmaType) -> TextTest:
-    if isinstance(value, SigmaRegularExpression):
-        flags = 0
-        for flag in value.flags:
-            flags |= value.sigma_to_python_flags[flag]
-        return search_test(str(value.regexp), flags)
-    if isinstance(value, SigmaCasedString):
-        return text_test([_loose(pattern(value, cased=True))])
-    if isinstance(value, SigmaString):
-        holds = text_test([_loose(pattern(value, cased=False))])
-        return lambda text: holds(text.casefold())
-    if isinstance(value, SigmaNumber):
-        return text_test([Pattern("contains", str(value.number))])
-    raise UnsupportedConstructError(f"a keyword of kind {type(value).__name__}", "Bind it to a field")
+def _text_tests(values: Sequence[SigmaType]) -> list[TextTest]:
+    """Return few tests of one text: all plain keywords together, so that it is case-folded once."""
+    tests: list[TextTest] = []
+    plain: list[Pattern] = []
+    cased: list[Pattern] = []
+    for value in values:
+        if isinstance(value, SigmaRegularExpression):
+            flags = 0
+            for flag in value.flags:
+                flags |= value.sigma_to_python_flags[flag]
+            tests.append(search_test(str(value.regexp), flags))
+        elif isinstance(value, SigmaCasedString):
+            cased.append(_loose(pattern(value, cased=True)))
+        elif isinstance(value, SigmaString):
+            plain.append(_loose(pattern(value, cased=False)))
+        elif isinstance(value, SigmaNumber):
+            cased.append(Pattern("contains", str(value.number)))
+        else:
+            raise UnsupportedConstructError(f"a keyword of kind {type(value).__name__}", "Bind it to a field")
+    if cased:
+        tests.insert(0, text_test(cased))
+    if plain:
+        holds = text_test(plain)
+        tests.insert(0, lambda text: holds(text.casefold()))
+    return tests
 
 
 def _loose(item: Pattern) -> Pattern:
-    return Pattern("glob", f".*{item.text}.*") if item.kind == "glob" else Pattern("contains", item.text)
+    if item.kind == "glob":
+        return Pattern("glob", "", ((), *item.parts, ()))
+    return Pattern("contains", item.text)
 
 
 def _everything(value: Json) -> Iterator[str]:

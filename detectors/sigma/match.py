@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from detectors.event import Entity, EntityRole, EntityType, Fields, Json
 from detectors.level import Level, parse_level
 
 MAX_ENTITIES: Final = 16
+Values: TypeAlias = tuple[str | None, ...]
 
 
 class MatchFormatError(ValueError):
     """A record is not a match; the message names the key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """One match. `time` is event time in seconds (UTC); `group` the values of the group-by fields.
 
-    `value` is what a value_* correlation looks at: a text for value_count, a number for the others.
+    `value` is what a value_* correlation looks at: a text for value_count, a number for the others. `carried`
+    holds further values that a correlation of this correlation asks for, one tuple an event. `events` are
+    the ids of the events where the match is a finding of another correlation, whose id is `event_id` then.
     """
 
     correlation: str
     rule: str
-    group: tuple[str | None, ...]
+    group: Values
     event_id: str
     time: float
     source: str
@@ -34,6 +35,8 @@ class Match:
     entities: tuple[Entity, ...]
     summary: str
     value: str | float | None = None
+    carried: tuple[Values, ...] = ()
+    events: tuple[str, ...] = ()
 
     def key(self) -> str:
         """Return the key of the record: correlation id, ``|``, JSON list of the group values."""

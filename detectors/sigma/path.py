@@ -20,6 +20,8 @@ class Missing(Enum):
     """The field is not there, which is not the same as null."""
 
     MISSING = "missing"
+    # The hash of Enum is written in Python; keys of events hold this value often.
+    __hash__ = object.__hash__
 
 
 MISSING: Final = Missing.MISSING
@@ -27,16 +29,41 @@ Found: TypeAlias = "Json | Missing"
 Lookup: TypeAlias = Callable[[Fields], Found]
 
 
-def lookup(path: str) -> Lookup:
-    """Return a function that reads `path`: a value, a list of values (fan-out), or MISSING.
+class Derived(str):
+    """A path that no record has: a source computes from the record what stands there.
 
-    Raises UnsupportedConstructError for a path of more than 16 segments.
+    It is a text for whoever only keeps paths apart. The text holds `|`, where a rule's field name ends, so
+    that no rule can write it. `read` raises nothing that a record can provoke.
     """
+
+    __slots__ = ("read",)
+    read: Lookup
+
+    def __new__(cls, base: str, how: str, read: Lookup) -> Derived:
+        """Return the path; people see it as ``path|stem`` (`base` and `how`)."""
+        made = super().__new__(cls, f"{base}|{how}")
+        made.read = read
+        return made
+
+
+def split(path: str) -> tuple[str, ...]:
+    """Return the segments of a path. Raises UnsupportedConstructError for more than 16."""
     parts = tuple(path.split("."))
     if len(parts) > MAX_SEGMENTS:
         raise UnsupportedConstructError(
             f"the field path has {len(parts)} segments", f"Use at most {MAX_SEGMENTS} segments", path
         )
+    return parts
+
+
+def lookup(path: str) -> Lookup:
+    """Return a function that reads `path`: a value, a list of values (fan-out), or MISSING.
+
+    Raises UnsupportedConstructError for a path of more than 16 segments.
+    """
+    if isinstance(path, Derived):
+        return path.read
+    parts = (path,) if path == "." else split(path)
     if len(parts) == 1:
         return lambda fields: fields.get(path, MISSING)
     if len(parts) == 2:

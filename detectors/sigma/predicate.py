@@ -19,10 +19,11 @@ from sigma.types import (
 )
 
 from detectors.event import Fields
-from detectors.sigma.condition import And, Condition, Keyword, Leaf, Not, Or, Reference
+from detectors.sigma.condition import And, Condition, Element, Keyword, Leaf, Not, Or, Reference
 from detectors.sigma.document import UnsupportedConstructError
+from detectors.sigma.element import element_test
 from detectors.sigma.keyword import keyword_test
-from detectors.sigma.path import lookup
+from detectors.sigma.path import Derived, lookup
 from detectors.sigma.reference import reference_test
 from detectors.sigma.strings import inline_test
 from detectors.sigma.text import pattern
@@ -76,13 +77,16 @@ class _Source:
                 return f"{self._name('t', reference_test(first, second, starts_with, ends_with))}(f)"
             case Keyword(values):
                 return f"{self._name('t', keyword_test(values))}(f)"
+            case Element(path, _, body):
+                test = element_test(node, self._aliases.get(path, path), compile_predicate(body, {}))
+                return f"{self._name('t', test)}(f)"
 
     def _leaf(self, path: str, values: tuple[SigmaType, ...]) -> str:
         """Write the test of one field; plain text at a path of one or two keys is decided in place."""
         read = self._name("r", lookup(path))
         general = f"{self._name('t', value_test(values))}({read}(f))"
         keys = path.split(".")
-        if len(keys) > 2 or not all(is_folded(value) for value in values):
+        if isinstance(path, Derived) or len(keys) > 2 or not all(is_folded(value) for value in values):
             return general
         inline = inline_test(
             pattern(value, cased=False) for value in values if isinstance(value, SigmaString)
@@ -120,6 +124,8 @@ def cost(node: Condition) -> int:
             return 4
         case Keyword():
             return 5 * _SLOW_COST
+        case Element(_, _, body):
+            return _SLOW_COST + 4 * cost(body)
 
 
 def is_folded(value: SigmaType) -> bool:

@@ -5,8 +5,10 @@ Used to skip rules: a condition that the known fields make false is false whatev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
+
+from sigma.types import SigmaType
 
 from detectors.sigma.condition import And, Condition, Leaf, Not, Or
 from detectors.sigma.path import Found
@@ -45,6 +47,20 @@ def fields_of(condition: Condition, aliases: Mapping[str, str], *, excluding: bo
             return fields_of(part, aliases)
         case _:
             return frozenset()
+
+
+def leaves_of(condition: Condition, aliases: Mapping[str, str]) -> Iterator[tuple[str, Sequence[SigmaType]]]:
+    """Yield path and values of every test that a verdict on some fields (`compile_partial`) can rest on."""
+    match condition:
+        case Leaf(path, values):
+            yield aliases.get(path, path), values
+        case Not(part):
+            yield from leaves_of(part, aliases)
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from leaves_of(part, aliases)
+        case _:
+            return
 
 
 def refuting(

@@ -15,6 +15,7 @@ import re2  # pyright: ignore[reportMissingTypeStubs]
 from detectors.sigma.document import UnsupportedConstructError
 
 MAX_TEXT: Final = 65_536
+_HALVES: Final = re.compile("[\ud800-\udfff]")
 _FLAGS: Final = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
 
 
@@ -32,8 +33,10 @@ def search_test(expression: str, flags: int) -> Callable[[str], bool]:
     engine = cast(Any, re2)
     options = engine.Options()
     options.log_errors = False
+    options.never_capture = True
     try:
-        search = engine.compile(f"(?{letters}){expression}" if letters else expression, options).search
+        written = f"(?{letters}){expression}" if letters else expression
+        search = engine.compile(written.encode(), options).search
     except (engine.error, UnicodeEncodeError) as error:
         raise UnsupportedConstructError(
             f"the regular expression does not compile in linear time: {_said(error)}",
@@ -45,9 +48,9 @@ def search_test(expression: str, flags: int) -> Callable[[str], bool]:
         if len(text) > MAX_TEXT:
             raise TextTooLongError(f"text of {len(text)} characters for a regular expression")
         try:
-            return search(text) is not None
+            return search(text.encode()) is not None
         except UnicodeEncodeError:
-            return search(text.encode("utf-8", "replace").decode()) is not None
+            return search(_HALVES.sub("\ufffd", text).encode()) is not None
 
     return test
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from detectors.event import LogSource, SourceProfile
@@ -95,11 +95,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class CorrelationRule:
-    """One correlation. `rules` are rule ids in their order, `timespan_s` seconds.
+    """One correlation. `rules` are ids of rules and of other correlations, `timespan_s` seconds.
 
-    `fields` has for each rule id the event fields that make the group, in the order of `group_by`.
-    `value` are the fields whose values a value_* correlation looks at, `percentile` is 0 to 100, `required`
-    the expression of a temporal one (None: all rules).
+    `fields` has for each of `rules` the fields that make the group, in the order of `group_by`, then those
+    of `carried`: what a correlation of this one asks for beside the group. `op` and `count` are what must
+    hold, `more` further bounds of a range. `value` are the fields that a value_* correlation looks at,
+    `percentile` is 0 to 100, `required` the expression of a temporal one (None: all rules). `names` is
+    (alias, rule) -> field. `quiet`: only feeds other correlations.
     """
 
     identity: Identity
@@ -109,11 +111,20 @@ class CorrelationRule:
     fields: Mapping[str, tuple[str, ...]]
     timespan_s: float
     op: Operator
-    count: int
+    count: float
     generate: bool
     value: tuple[str, ...] = ()
     percentile: int | None = None
     required: Required | None = None
+    more: tuple[tuple[Operator, float], ...] = ()
+    carried: tuple[str, ...] = ()
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    quiet: bool = False
+
+    @property
+    def bounds(self) -> tuple[tuple[Operator, float], ...]:
+        """All bounds of the condition."""
+        return (self.op, self.count), *self.more
 
     @property
     def id(self) -> str:
@@ -129,6 +140,25 @@ def routes(logsource: LogSource, profile: SourceProfile) -> bool:
     no rule that gives it: a rule for `product: aws` is none for `category: webserver`.
     """
     return any(_agrees(logsource, offered) for offered in profile.logsources)
+
+
+def routed(rules: Iterable[Rule], profile: SourceProfile) -> list[Rule]:
+    """Return the rules whose log source means events of `profile`, in their order."""
+    known: dict[LogSource, bool] = {}
+    out: list[Rule] = []
+    for rule in rules:
+        means = known.get(rule.logsource)
+        if means is None:
+            means = known[rule.logsource] = routes(rule.logsource, profile)
+        if means:
+            out.append(rule)
+    return out
+
+
+def same_rule(old: Rule, new: Rule) -> bool:
+    """Return whether two rules of two loads are made of the same parts: nothing of them was loaded anew."""
+    same = old.identity is new.identity and old.condition is new.condition
+    return old is new or (same and old.quiet == new.quiet and old.logsource == new.logsource)
 
 
 def _agrees(wanted: LogSource, offered: LogSource) -> bool:

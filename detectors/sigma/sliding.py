@@ -2,8 +2,9 @@
 
 For gt and gte an episode begins with the earliest events that together satisfy the condition within the
 span, and takes in everything up to one span after its first event: one burst is one finding. A window is
-looked at whenever an event comes in, and reaches back one span from it. For lt, lte, eq and neq (undone by
-more events) windows of one span follow each other, each from the first event not yet used.
+looked at whenever an event comes in, and reaches back one span from it. For conditions that more events undo
+(lt, lte, eq, neq, a range with an upper end) windows of one span follow each other, each from the first event
+not yet used.
 
 A figure that can rise when old events leave a window (an average) must not be looked at again once those
 are forgotten: windows that end before `judged` were judged on all their events and are passed over.
@@ -13,8 +14,10 @@ from __future__ import annotations
 
 import math
 import operator
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol
+from operator import attrgetter
+from typing import Final, Protocol, TypeAlias
 
 from detectors.sigma.episode import Episode
 from detectors.sigma.rule import CorrelationRule, Operator
@@ -28,6 +31,8 @@ COMPARE: Final[dict[Operator, Callable[[float, float], bool]]] = {
     "eq": operator.eq,
     "neq": operator.ne,
 }
+Bounds: TypeAlias = tuple[tuple[Operator, float], ...]
+_TIME: Final = attrgetter("time")
 
 
 class Measure(Protocol):
@@ -51,6 +56,25 @@ class Measure(Protocol):
         ...
 
 
+def rises(rule: CorrelationRule) -> bool:
+    """Return whether all bounds are from below."""
+    return all(op in ("gt", "gte") for op, _ in rule.bounds)
+
+
+def satisfying(rule: CorrelationRule) -> Callable[[float], bool]:
+    """Return a test of a figure against all bounds."""
+    if not rule.more:
+        compare, count = COMPARE[rule.op], rule.count
+        return lambda figure: compare(figure, count)
+    tests = [(COMPARE[op], count) for op, count in rule.bounds]
+    return lambda figure: all(compare(figure, count) for compare, count in tests)
+
+
+def least(rule: CorrelationRule) -> int:
+    """Return the least whole number that satisfies bounds from below; at least 1."""
+    return max(1, *(math.floor(count) + 1 if op == "gt" else math.ceil(count) for op, count in rule.bounds))
+
+
 def walk(
     rule: CorrelationRule, held: Sequence[Held], measure: Callable[[], Measure], judged: float = -math.inf
 ) -> Iterator[Episode]:
@@ -58,7 +82,7 @@ def walk(
 
     `judged` is an event time in seconds.
     """
-    if rule.op in ("gt", "gte"):
+    if rises(rule):
         yield from rising(rule, held, measure, judged)
     else:
         yield from tumbling(rule, held, measure)
@@ -69,18 +93,19 @@ def rising(
 ) -> Iterator[Episode]:
     """Yield an episode as soon as the window that ends with an event satisfies the condition."""
     now = measure()
+    span = rule.timespan_s
     first = place = 0
     while place < len(held):
-        now.add(held[place])
-        while held[place].time - held[first].time > rule.timespan_s:
+        item = held[place]
+        now.add(item)
+        while held[first].time + span < item.time:
             now.drop(held[first])
             first += 1
-        if held[place].time < judged or not now.holds():
+        if item.time < judged or not now.holds():
             place += 1
             continue
-        end = _within(held, first, rule.timespan_s)
-        core = held[first : place + 1]
-        yield _episode(held[first:end], core, rule.timespan_s, holds=True, certain=now.certain)
+        end = within(held, first, span)
+        yield episode(held[first:end], held[first : place + 1], span, holds=True, certain=now.certain)
         first = place = end
         now = measure()
 
@@ -91,25 +116,23 @@ def tumbling(
     """Yield one window after the other, whether it satisfies the condition or not."""
     first = 0
     while first < len(held):
-        end = _within(held, first, rule.timespan_s)
+        end = within(held, first, rule.timespan_s)
         now = measure()
-        for item in held[first:end]:
-            now.add(item)
         events = held[first:end]
-        yield _episode(events, events, rule.timespan_s, holds=now.holds(), certain=False)
+        for item in events:
+            now.add(item)
+        yield episode(events, events, rule.timespan_s, holds=now.holds(), certain=False)
         first = end
 
 
-def _within(held: Sequence[Held], first: int, span: float) -> int:
-    end = first
-    while end < len(held) and held[end].time - held[first].time <= span:
-        end += 1
-    return end
+def within(held: Sequence[Held], first: int, span: float) -> int:
+    """Return the place after the last match that lies within one span after `held[first]`."""
+    return bisect_right(held, held[first].time + span, first, key=_TIME)
 
 
-def _episode(
+def episode(
     events: Sequence[Held], core: Sequence[Held], span: float, *, holds: bool, certain: bool
 ) -> Episode:
+    """Return the episode of these matches: it closes one span after its first."""
     closes_at = events[0].time + span
-    last = max(closes_at, events[-1].time)
-    return Episode(tuple(events), tuple(core), last, (last, AFTER_ALL, ""), holds, certain)
+    return Episode(events, core, closes_at, (closes_at, AFTER_ALL, ""), holds, certain)

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 from sigma.types import SigmaString
 
+from detectors.sigma.correlation_bounds import respelt_correlation
 from detectors.sigma.document import MalformedRuleError, UnsupportedConstructError
 
 _WIDE: Final[Mapping[str, tuple[bytes, str]]] = {
@@ -30,8 +31,8 @@ _EXACT: Final = 1 << 53
 
 
 def respelt(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document with its `detection` and `filter` rewritten. Raises SigmaRuleError."""
-    out = dict(rule)
+    """Return the document with its `detection`, `filter`, `correlation` rewritten. Raises SigmaRuleError."""
+    out = respelt_correlation(rule)
     for name in ("detection", "filter"):
         section: object = rule.get(name)
         if isinstance(section, dict):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from detectors.sigma.needles import any_needle
 from detectors.sigma.path import MISSING, Found
-from detectors.sigma.text import Pattern, glob_test, texts
+from detectors.sigma.text import Pattern, texts
+from detectors.sigma.wildcard import wildcard_test
 
 Test: TypeAlias = Callable[[Found], bool]
 TextTest: TypeAlias = Callable[[str], bool]
@@ -23,7 +25,8 @@ def string_test(patterns: Iterable[Pattern], *, cased: bool) -> Test:
 def text_test(patterns: Iterable[Pattern]) -> TextTest:
     """Return a test of one (already case-folded, if need be) text against any of `patterns`."""
     by_kind: dict[str, list[str]] = {}
-    for item in patterns:
+    known = list(patterns)
+    for item in known:
         by_kind.setdefault(item.kind, []).append(item.text)
     tests: list[TextTest] = []
     if equals := frozenset(by_kind.get("equals", ())):
@@ -33,18 +36,11 @@ def text_test(patterns: Iterable[Pattern]) -> TextTest:
     if suffixes := tuple(by_kind.get("endswith", ())):
         tests.append(lambda text: text.endswith(suffixes))
     if needles := tuple(by_kind.get("contains", ())):
-        tests.append(_any_needle(needles))
-    tests.extend(glob_test(expression) for expression in by_kind.get("glob", ()))
+        tests.append(any_needle(needles))
+    tests.extend(wildcard_test(item.parts) for item in known if item.kind == "glob")
     if len(tests) == 1:
         return tests[0]
     return lambda text: any(test(text) for test in tests)
-
-
-def _any_needle(needles: tuple[str, ...]) -> TextTest:
-    if len(needles) == 1:
-        needle = needles[0]
-        return lambda text: needle in text
-    return lambda text: any(needle in text for needle in needles)
 
 
 def _equality(values: frozenset[str], *, cased: bool) -> Test:

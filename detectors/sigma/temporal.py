@@ -7,7 +7,7 @@ from the first match not yet used, and only a window that is over is judged (Sig
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from detectors.sigma.episode import Episode
 from detectors.sigma.rule import AllOf, AnyOf, CorrelationRule, NoneOf, Required, Seen
@@ -39,11 +39,22 @@ class Presence:
         return satisfied(self._required, self._seen.keys())
 
 
+def wanted(rule: CorrelationRule) -> Required:
+    """Return the expression of a temporal correlation; without one, all rules."""
+    return rule.required or AllOf(tuple(Seen(place) for place in range(len(rule.rules))))
+
+
 def walk(rule: CorrelationRule, held: Sequence[Held], _judged: float) -> Iterator[Episode]:
     """Yield the episodes of matches sorted by place, none overlapping."""
-    required = rule.required or AllOf(tuple(Seen(place) for place in range(len(rule.rules))))
+    required = wanted(rule)
     undone = excludes(required)
     return (tumbling if undone else rising)(rule, held, lambda: Presence(required))
+
+
+def may_hold(rule: CorrelationRule) -> Callable[[Sequence[Held]], bool]:
+    """Return a test that is false only for matches that satisfy no expression without `not`."""
+    required = wanted(rule)
+    return lambda held: satisfied(required, {item.rule for item in held})
 
 
 def satisfied(required: Required, seen: Collection[int]) -> bool:

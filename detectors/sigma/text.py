@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -13,6 +12,7 @@ from sigma.types import SigmaString, SpecialChars
 from detectors.event import Json
 from detectors.sigma.document import UnsupportedConstructError
 from detectors.sigma.path import Found, leaves
+from detectors.sigma.wildcard import Part
 
 PatternKind: TypeAlias = Literal["equals", "contains", "startswith", "endswith", "glob"]
 
@@ -44,10 +44,11 @@ def texts(found: Found) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A Sigma string: its kind, and the text of the four plain kinds (or a regular expression)."""
+    """A Sigma string: its kind, and the text of the four plain kinds, or what stands between the ``*``."""
 
     kind: PatternKind
     text: str
+    parts: tuple[Part, ...] = ()
 
 
 def pattern(value: SigmaString, *, cased: bool) -> Pattern:
@@ -70,7 +71,7 @@ def pattern(value: SigmaString, *, cased: bool) -> Pattern:
             )
         singles.append(part is SpecialChars.WILDCARD_SINGLE)
     plain = _plain(parts, singles)
-    return plain if plain is not None else Pattern("glob", _glob(parts, singles))
+    return plain if plain is not None else Pattern("glob", "", _parts(parts, singles))
 
 
 def _plain(parts: list[str | None], singles: list[bool]) -> Pattern | None:
@@ -93,21 +94,12 @@ def _plain(parts: list[str | None], singles: list[bool]) -> Pattern | None:
             return None
 
 
-def _glob(parts: list[str | None], singles: list[bool]) -> str:
-    """Return a regular expression without backtracking: each ``*`` takes the shortest way, once."""
-    segments: list[str] = [""]
+def _parts(parts: list[str | None], singles: list[bool]) -> tuple[Part, ...]:
+    """Return what stands between the ``*``."""
+    out: list[list[str | None]] = [[]]
     for part, single in zip(parts, singles, strict=True):
         if part is None and not single:
-            segments.append("")
+            out.append([])
         else:
-            segments[-1] += "." if part is None else re.escape(part)
-    if len(segments) == 1:
-        return segments[0]
-    middle = "".join(f"(?>.*?{segment})" for segment in segments[1:-1] if segment)
-    return f"{segments[0]}{middle}.*{segments[-1]}"
-
-
-def glob_test(expression: str) -> Callable[[str], bool]:
-    """Return a test of a whole text against a `glob` pattern."""
-    compiled = re.compile(expression, re.DOTALL)
-    return lambda text: compiled.fullmatch(text) is not None
+            out[-1].append(part)
+    return tuple(tuple(part) for part in out)

@@ -8,7 +8,8 @@ from sigma.rule import SigmaRule, SigmaRuleBase  # pyright: ignore[reportMissing
 
 from detectors.event import LogSource
 from detectors.level import parse_level
-from detectors.sigma.condition import either, from_sigma
+from detectors.sigma.array_block import open_blocks
+from detectors.sigma.condition import Condition, either, from_sigma
 from detectors.sigma.document import MalformedRuleError
 from detectors.sigma.predicate import compile_predicate
 from detectors.sigma.rule import Identity, Rule
@@ -21,11 +22,17 @@ def rule(parsed: SigmaRule, path: str, line: int | None) -> Rule:
 
     Raises SigmaRuleError.
     """
-    condition = either([from_sigma(item.parsed) for item in parsed.detection.parsed_condition])
-    compile_predicate(condition, {})
     source = parsed.logsource
     logsource = LogSource(source.product, source.service, source.category)
-    return Rule(identity(parsed, path, line), logsource, condition)
+    return Rule(identity(parsed, path, line), logsource, condition(parsed))
+
+
+def condition(parsed: SigmaRule) -> Condition:
+    """Return the condition of a rule, or of a filter in the shape of one. Raises SigmaRuleError."""
+    open_blocks(parsed)
+    found = either([from_sigma(item.parsed) for item in parsed.detection.parsed_condition])
+    compile_predicate(found, {})
+    return found
 
 
 def identity(parsed: SigmaRuleBase, path: str, line: int | None) -> Identity:

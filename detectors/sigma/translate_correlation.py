@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from typing import Final, TypeVar
 
 from sigma.correlations import (
     CorrelationConditionAND,
@@ -17,7 +17,9 @@ from sigma.correlations import (
     SigmaRuleReference,
 )
 
-from detectors.sigma.document import MalformedRuleError, UnsupportedConstructError
+from detectors.sigma.chaining import check_values, in_order
+from detectors.sigma.correlation_bounds import Bounds, bounds
+from detectors.sigma.document import MalformedRuleError, SigmaRuleError, UnsupportedConstructError
 from detectors.sigma.rule import (
     AllOf,
     AnyOf,
@@ -28,6 +30,7 @@ from detectors.sigma.rule import (
     Required,
     Seen,
 )
+from detectors.sigma.temporal_ordered import TooManyAlternativesError, alternatives
 from detectors.sigma.translate import identity
 
 KINDS: Final[dict[SigmaCorrelationType, CorrelationKind]] = {
@@ -40,53 +43,81 @@ KINDS: Final[dict[SigmaCorrelationType, CorrelationKind]] = {
     SigmaCorrelationType.VALUE_PERCENTILE: "value_percentile",
     SigmaCorrelationType.VALUE_SUM: "value_sum",
 }
+P = TypeVar("P")
+NONE_LOADED: Final[Mapping[str, CorrelationRule]] = {}
 
 
 def correlation(
-    parsed: SigmaCorrelationRule, ids: Mapping[str, str], path: str, line: int | None
+    parsed: SigmaCorrelationRule,
+    ids: Mapping[str, str],
+    path: str,
+    line: int | None,
+    loaded: Mapping[str, CorrelationRule] = NONE_LOADED,
 ) -> CorrelationRule:
-    """Return one correlation. `ids` resolves rule names and ids to ids of loaded plain rules.
+    """Return one correlation. `ids` resolves names and ids to ids of loaded rules and correlations.
 
-    Raises SigmaRuleError for what is not evaluated, an unknown or chained rule.
+    `loaded` are those correlations, by id. Raises SigmaRuleError for what is not evaluated, and for what
+    refers to no loaded rule.
     """
     kind = KINDS[parsed.type]
     condition = parsed.condition
-    names = _names(parsed)
+    names = references(parsed)
     rules = tuple(_resolved(name, ids) for name in names)
-    op, count, value, percentile = "gte", len(rules), (), None
+    op: Operator = "gte"
+    count = float(len(rules))
+    more: Bounds = ()
+    value: tuple[str, ...] = ()
+    percentile: int | None = None
     required: Required | None = None
     if isinstance(condition, SigmaCorrelationCondition):
-        op, count = str(condition.op.name).lower(), condition.count
+        if asked := bounds(kind, parsed.custom_attributes):
+            (op, count), *rest = asked
+            more = tuple(rest)
         value, percentile = _value(kind, condition)
+        check_values(kind, value, [loaded[rule] for rule in rules if rule in loaded], "field")
         if kind in ("temporal", "temporal_ordered"):
-            _check_all(kind, op, count, len(rules))
-    elif kind == "temporal":
-        required = _required(condition.parsed, {name: place for place, name in enumerate(names)})
+            _check_all(kind, ((op, count), *more), len(rules))
     else:
-        raise UnsupportedConstructError(
-            "an expression as the condition of temporal_ordered is not evaluated",
-            "List the rules in order and leave the condition out, or use temporal",
-            "condition",
-        )
+        required = _required(condition.parsed, {name: place for place, name in enumerate(names)})
+        if kind == "temporal_ordered":
+            _check_order(required)
     group_by = tuple(parsed.group_by or ())
+    aliases = _aliases(parsed, ids)
     return CorrelationRule(
         identity=identity(parsed, path, line),
         kind=kind,
         rules=rules,
         group_by=group_by,
-        fields=_fields(parsed, group_by, rules, ids),
+        fields={rule: tuple(aliases.get((key, rule), key) for key in group_by) for rule in rules},
         timespan_s=float(parsed.timespan.seconds),
-        op=cast(Operator, op),
+        op=op,
         count=count,
         generate=parsed.generate,
         value=value,
         percentile=percentile,
         required=required,
+        more=more,
+        names=aliases,
     )
 
 
-def _names(parsed: SigmaCorrelationRule) -> list[str]:
-    """Return the references: the list of rules, or those that an expression names."""
+def arranged(
+    items: Sequence[tuple[P, SigmaCorrelationRule]],
+) -> tuple[list[tuple[P, SigmaCorrelationRule]], list[tuple[P, SigmaRuleError]]]:
+    """Return correlations, those first that others refer to, and those refused for how they refer."""
+    by_id = {str(parsed.id): (place, parsed) for place, parsed in items}
+    names = {name: key for key, (_, parsed) in by_id.items() for name in (key, parsed.name) if name}
+    refers = {
+        key: [names[name] for name in references(parsed) if name in names]
+        for key, (_, parsed) in by_id.items()
+    }
+    titles = {key: str(parsed.name or key) for key, (_, parsed) in by_id.items()}
+    order = in_order(refers, titles)
+    return [by_id[key] for key in order.names], [(by_id[key][0], e) for key, e in order.refused.items()]
+
+
+def references(parsed: SigmaCorrelationRule) -> list[str]:
+    """Return what a correlation refers to: the list of rules, or those that an expression names."""
     if parsed.rules:
         return [str(reference.reference) for reference in parsed.rules]
     if isinstance(parsed.condition, SigmaExtendedCorrelationCondition):
@@ -112,15 +143,31 @@ def _value(kind: CorrelationKind, condition: SigmaCorrelationCondition) -> tuple
     return names, percentile
 
 
-def _check_all(kind: CorrelationKind, op: str, count: int, rules: int) -> None:
+def _check_all(kind: CorrelationKind, asked: Bounds, rules: int) -> None:
     if rules < 2:
         raise MalformedRuleError(f"{kind} needs at least two rules", "List them", "rules")
-    if (op, count) not in {("gte", rules), ("eq", rules), ("gt", rules - 1)}:
+    if asked not in {(("gte", rules),), (("eq", rules),), (("gt", rules - 1),)}:
+        text = " and ".join(f"{op} {count:g}" for op, count in asked)
         raise UnsupportedConstructError(
-            f"{kind} with the condition {op} {count} of {rules} rules is not evaluated",
+            f"{kind} with the condition {text} of {rules} rules is not evaluated",
             "Leave the condition out: every listed rule; or write an expression over their names",
             "condition",
         )
+
+
+def _check_order(required: Required) -> None:
+    try:
+        alternatives(required)
+    except TooManyAlternativesError as error:
+        raise UnsupportedConstructError(
+            f"the expression is too wide for an order: {error}", "Write several correlations", "condition"
+        ) from error
+    except ValueError as error:
+        raise UnsupportedConstructError(
+            f"`not` in a temporal_ordered expression is not evaluated: {error}",
+            "Use temporal, or leave the `not` out",
+            "condition",
+        ) from error
 
 
 def _required(node: CorrelationConditionItem | SigmaRuleReference, places: Mapping[str, int]) -> Required:
@@ -143,17 +190,15 @@ def _resolved(name: str, ids: Mapping[str, str]) -> str:
     if found is None:
         raise MalformedRuleError(
             f"the correlation refers to {name!r}, which is no loaded rule",
-            "Name a plain rule (by id or name) that loads; correlations of correlations are not evaluated",
+            "Name a rule or a correlation (by id or name) that loads",
             name,
         )
     return found
 
 
-def _fields(
-    parsed: SigmaCorrelationRule, group_by: tuple[str, ...], rules: tuple[str, ...], ids: Mapping[str, str]
-) -> dict[str, tuple[str, ...]]:
+def _aliases(parsed: SigmaCorrelationRule, ids: Mapping[str, str]) -> dict[tuple[str, str], str]:
     mapped: dict[tuple[str, str], str] = {}
     for alias in parsed.aliases:
         for reference, name in alias.mapping.items():
             mapped[alias.alias, _resolved(str(reference.reference), ids)] = name
-    return {rule: tuple(mapped.get((key, rule), key) for key in group_by) for rule in rules}
+    return mapped

@@ -38,6 +38,7 @@ from detectors.sigma.text import Pattern, pattern, texts
 from detectors.sigma.time_part import time_part
 
 _PORTED: Final = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](?::\d{1,5})?|(?P<v4>\d+\.\d+\.\d+\.\d+):\d{1,5}")
+_DECIMAL: Final = re.compile(r"(?P<whole>[+-]?\d+)|[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _COMPARE: Final[dict[CompareOperators, Callable[[float, float], bool]]] = {
     CompareOperators.LT: operator.lt,
     CompareOperators.LTE: operator.le,
@@ -119,18 +120,18 @@ def _number(wanted: Iterable[int | float]) -> Test:
 
 
 def numeric(value: Found) -> int | float | None:
-    """Return a number, also of its text; None for what is none (infinities and NaN are none)."""
+    """Return a number, also of its text in ASCII digits; None for what is none, as infinities and NaN."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
         return value
     if isinstance(value, str):
-        if len(value) > 64 or "_" in value:
+        written = _DECIMAL.fullmatch(value) if len(value) <= 64 else None
+        if written is None:
             return None
-        try:
-            value = float(value)
-        except ValueError:
-            return None
+        if written["whole"]:
+            return int(value)
+        value = float(value)
     if isinstance(value, float) and math.isfinite(value):
         return value
     return None
@@ -177,7 +178,17 @@ def address_of(text: str) -> IPv4Address | IPv6Address | None:
     return address if mapped is None else mapped
 
 
-def _cidr(network: IPv4Network | IPv6Network) -> Test:
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """Return the IPv4 network of mapped addresses (``::ffff:10.0.0.0/104``), as such addresses are read."""
+    first = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if first is None or network.prefixlen < 96:
+        return network
+    return IPv4Network((int(first), network.prefixlen - 96))
+
+
+def _cidr(given: IPv4Network | IPv6Network) -> Test:
+    network = _unmapped(given)
+
     def test(found: Found) -> bool:
         for text in texts(found):
             address = address_of(text)

@@ -1,22 +1,38 @@
-"""The open window of one correlation group: what is held, announced and settled; JSON-able, capped."""
+"""The open window of one correlation group: what is held, announced and settled; JSON-able, capped.
+
+A window lives in memory between steps; `to_json` is for whoever keeps states elsewhere.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias, cast
 
+import orjson
+
 from detectors.event import Entity, EntityRole, EntityType, Fields, Json
-from detectors.sigma.match import Match
-from detectors.sigma.rule import CorrelationRule
+from detectors.sigma.match import Match, Values
 
 MAX_BYTES: Final = 512 * 1024
 MAX_HELD: Final = 2_000
 HELD_ENTITIES: Final = 8
 Order: TypeAlias = tuple[float, int, str]
+Key: TypeAlias = tuple[int, str]
 AFTER_ALL: Final = 1 << 30
+
+
+class Evidence(NamedTuple):
+    """What a finding says of a match: the part of a match that a state keeps beside time and value."""
+
+    source: str
+    entities: tuple[Entity, ...]
+    summary: str
+    carried: tuple[Values, ...] = ()
+    events: tuple[str, ...] = ()
 
 
 class Held(NamedTuple):
@@ -25,10 +41,8 @@ class Held(NamedTuple):
     time: float
     rule: int
     event_id: str
-    source: str
-    entities: tuple[Entity, ...]
-    summary: str
-    value: str | float | None = None
+    value: str | float | None
+    evidence: Match | Evidence
 
     @property
     def order(self) -> Order:
@@ -37,36 +51,73 @@ class Held(NamedTuple):
 
 
 class Announced(NamedTuple):
-    """A provisional finding that went out, and its events."""
+    """A provisional finding that went out, and the ids of its matches."""
 
     finding_id: str
     event_ids: frozenset[str]
 
 
-@dataclass(slots=True)
+_TIME: Final = attrgetter("time")
+
+
 class Window:
     """The state of one group.
 
-    `floor`: everything at or before it is settled and never judged again. `overflow` counts matches
-    that the cap turned away since the last final finding. `judged` (seconds, event time): windows that end
-    before it were judged on all their events; only figures that can rise when events leave keep it.
+    `items` are sorted; `pending` matches are not among them yet (see `Correlator.flush`). `floor`: what
+    lies at or before it is settled and never judged again. `overflow` counts matches that the cap turned
+    away since the last final finding. `judged` (seconds, event time): windows that end before it were judged
+    on all their events; only figures that can rise when events leave keep it. `due`: once the watermark is
+    beyond it, the group wants a step. `changed` since it was made or read.
+
+    Hints that no state keeps: `most` is what the figure of no window exceeds. `open`: there is one open
+    episode, it was announced, and it stays as it is if all matches to come are after the first of these two
+    times (seconds); up to the second they join it.
     """
 
-    held: dict[tuple[int, str], Held] = field(default_factory=dict[tuple[int, str], Held])
-    announced: list[Announced] = field(default_factory=list[Announced])
-    floor: Order | None = None
-    overflow: int = 0
-    judged: float = -math.inf
+    __slots__ = (
+        "_bytes",
+        "_exact",
+        "_known",
+        "_rows",
+        "_shut",
+        "announced",
+        "changed",
+        "due",
+        "floor",
+        "items",
+        "judged",
+        "most",
+        "open",
+        "overflow",
+        "pending",
+    )
+
+    def __init__(self) -> None:
+        self.items: list[Held] = []
+        self.announced: list[Announced] = []
+        self.floor: Order | None = None
+        self.overflow = 0
+        self.judged = -math.inf
+        self.due: float | None = None
+        self.most: float | None = None
+        self.pending: list[Match] = []
+        self.open: tuple[float, float] | None = None
+        self.changed = False
+        self._known: set[Key] | None = None
+        self._bytes = 0
+        self._exact = False
+        self._shut = False
+        self._rows: list[bytes] | None = None
 
     @classmethod
     def from_json(cls, state: Fields) -> Window:
         """Read a state that `to_json` wrote; an empty dict is an empty window."""
-        window = cls(
-            overflow=cast(int, state.get("overflow", 0)), judged=cast(float, state.get("judged", -math.inf))
-        )
-        for row in cast("list[list[Json]]", state.get("held", [])):
-            item = _held(row)
-            window.held[item.rule, item.event_id] = item
+        window = cls()
+        window.overflow = cast(int, state.get("overflow", 0))
+        window.judged = cast(float, state.get("judged", -math.inf))
+        window.due = cast("float | None", state.get("due"))
+        window.items = [_held(row) for row in cast("list[list[Json]]", state.get("held", []))]
+        window._bytes = sum(map(_most, window.items))
         for name, ids in cast("list[tuple[str, list[str]]]", state.get("announced", [])):
             window.announced.append(Announced(name, frozenset(ids)))
         floor = cast("list[Json] | None", state.get("floor"))
@@ -74,9 +125,24 @@ class Window:
             window.floor = cast(Order, tuple(floor))
         return window
 
-    def to_json(self, due: float | None) -> Fields:
-        """Return the state. `due`: once the watermark passes it, the group wants an `advance`."""
-        state: Fields = {"held": [_row(item) for item in self.ordered()]}
+    def to_json(self) -> Fields:
+        """Return the state; nothing must be pending."""
+        held: list[Json] = [_row(item) for item in self.items]
+        return {"held": held, **self._rest()}
+
+    def dump(self) -> bytes:
+        """Return the state as JSON text; rows that were written before are not made again.
+
+        Raises orjson.JSONEncodeError for text that is no Unicode, which no record holds.
+        """
+        rows = self._rows
+        if rows is None:
+            rows = self._rows = [orjson.dumps(_row(item)) for item in self.items]
+        rest = orjson.dumps(self._rest())
+        return b'{"held":[' + b",".join(rows) + (b"]," + rest[1:] if len(rest) > 2 else b"]}")
+
+    def _rest(self) -> Fields:
+        state: Fields = {}
         if self.announced:
             announced: list[Json] = [[item.finding_id, [*sorted(item.event_ids)]] for item in self.announced]
             state["announced"] = announced
@@ -86,79 +152,169 @@ class Window:
             state["overflow"] = self.overflow
         if math.isfinite(self.judged):
             state["judged"] = self.judged
-        if due is not None:
-            state["due"] = due
+        if self.due is not None:
+            state["due"] = self.due
         return state
 
-    def ordered(self) -> Sequence[Held]:
-        """Return what is held, in the order of the walk."""
-        return sorted(self.held.values(), key=lambda item: item.order)
+    def idle(self, watermark: float, keep_s: float) -> bool:
+        """Return whether it holds nothing and settled more than `keep_s` seconds ago: safe to delete."""
+        return (
+            not self.items and not self.pending and (self.floor is None or self.floor[0] + keep_s < watermark)
+        )
 
-    def add(self, rule: CorrelationRule, matches: Iterable[Match]) -> int:
-        """Hold new matches; those held already are left alone. Return how many were settled before."""
-        settled = 0
-        places = {rule_id: place for place, rule_id in reversed(list(enumerate(rule.rules)))}
-        by_rule = rule.kind in ("temporal", "temporal_ordered")
+    def add(self, matches: Iterable[Match], places: Mapping[str, int], by_rule: bool) -> tuple[int, int, int]:
+        """Hold new matches. Return how many were settled before, were held already, and were turned away.
+
+        `places` is rule id -> place in the correlation's list; a match of no listed rule is left out.
+        """
+        settled = repeated = refused = 0
+        items, floor, size = self.items, self.floor, _exactly if self._exact else _most
+        known = self._known
+        if known is None:
+            known = self._known = {(item.rule, item.event_id) for item in items}
         for match in matches:
             place = places.get(match.rule)
             if place is None:
                 continue
-            item = Held(
-                match.time,
-                place if by_rule else 0,
-                match.event_id,
-                match.source,
-                match.entities[:HELD_ENTITIES],
-                match.summary,
-                match.value,
-            )
-            if self.floor is not None and item.order <= self.floor:
+            if not by_rule:
+                place = 0
+            time, event_id = match.time, match.event_id
+            if floor is not None and time <= floor[0] and (time, place, event_id) <= floor:
                 settled += 1
-            else:
-                known = self.held.get((item.rule, item.event_id))
-                if known is None or _preferred(item) < _preferred(known):
-                    self.held[item.rule, item.event_id] = item
-        return settled
+                continue
+            item = Held(time, place, event_id, match.value, match)
+            key = place, event_id
+            if key in known:
+                repeated += 1
+                self._again(item)
+                continue
+            if self._shut and items and items[-1][:3] < item[:3]:
+                refused += 1
+                continue
+            known.add(key)
+            self._bytes += size(item)
+            self.changed = True
+            at = len(items) if not items or items[-1][0] < time else bisect_right(items, item[:3])
+            items.insert(at, item)
+            if self._rows is not None:
+                self._rows.insert(at, orjson.dumps(_row(item)))
+        if refused:
+            self.overflow += refused
+            self.changed = True
+        return settled, repeated, refused
+
+    def _again(self, item: Held) -> None:
+        """One event may match several rules with other values: one of them counts, the same in any order."""
+        place = next(
+            n for n, old in enumerate(self.items) if old.event_id == item.event_id and old.rule == item.rule
+        )
+        old = self.items[place]
+        if _preferred(item) < _preferred(old):
+            del self.items[place]
+            self.items.insert(bisect_right(self.items, item[:3]), item)
+            self._bytes += _exactly(item) if self._exact else _most(item)
+            self.changed = True
+            self.open = None
+            self._rows = None
 
     def trim(self) -> int:
         """Turn away the latest matches until the window fits its cap. Return how many."""
-        kept = 0
-        size = 0
-        ordered = self.ordered()
-        for item in ordered:
-            size += len(json.dumps(_row(item))) + 2
-            if size > MAX_BYTES or kept == MAX_HELD:
-                break
-            kept += 1
-        for item in ordered[kept:]:
-            del self.held[item.rule, item.event_id]
-        turned_away = len(ordered) - kept
-        self.overflow += turned_away
+        items = self.items
+        if len(items) <= MAX_HELD and self._bytes <= MAX_BYTES:
+            return 0
+        if not self._exact or self._bytes > MAX_BYTES:
+            self._exact = True
+            self._bytes = sum(map(_exactly, items))
+        turned_away = 0
+        while items and (len(items) > MAX_HELD or self._bytes > MAX_BYTES):
+            self._bytes -= _exactly(items.pop())
+            turned_away += 1
+        self._shut = turned_away > 0
+        if turned_away:
+            self._known = None
+            self._rows = None
+            self.open = None
+            self.overflow += turned_away
+            self.changed = True
         return turned_away
 
     def settle(self, floor: Order) -> None:
         """Forget everything at or before `floor`."""
         if self.floor is None or floor > self.floor:
             self.floor = floor
-        self.held = {key: item for key, item in self.held.items() if item.order > floor}
+            self.changed = True
+        items = self.items
+        count = bisect_right(items, floor[0], key=_TIME)
+        while count and items[count - 1][:3] > floor:
+            count -= 1
+        if not count:
+            return
+        gone = items[:count]
+        del items[:count]
+        if self._rows is not None:
+            del self._rows[:count]
+        self._shut = False
+        self.changed = True
+        known = self._known
+        if known is not None:
+            for item in gone:
+                known.discard((item[1], item[2]))
+        size = _exactly if self._exact else _most
+        self._bytes = self._bytes - sum(map(size, gone)) if items else 0
+        if self.announced:
+            held = {item[2] for item in items}
+            self.announced = [told for told in self.announced if not told.event_ids.isdisjoint(held)]
+
+    def forget(self, horizon: float) -> None:
+        """Forget everything before the event time `horizon` (seconds); it is settled."""
+        gone = bisect_left(self.items, horizon, key=_TIME)
+        if gone:
+            self.settle((self.items[gone - 1].time, AFTER_ALL, ""))
 
 
 def _preferred(item: Held) -> tuple[bool, str]:
-    """One event may match several rules with other values: one of them counts, the same in any order."""
     return item.value is None, str(item.value)
 
 
+def _most(item: Held) -> int:
+    """Return a number of bytes that the row of a match never exceeds: six a character, and its frame."""
+    _, _, event_id, value, known = item
+    if known.events or known.carried:
+        return _exactly(item)
+    letters = len(event_id) + len(known.summary) + len(known.source)
+    for _, name, _ in known.entities:
+        letters += len(name) + 12
+    if value is not None:
+        letters += len(value) if isinstance(value, str) else 5
+    return 6 * letters + 120
+
+
+def _exactly(item: Held) -> int:
+    return len(json.dumps(_row(item))) + 2
+
+
 def _row(item: Held) -> list[Json]:
-    entities: list[Json] = [list(entity) for entity in item.entities]
-    row: list[Json] = [item.time, item.rule, item.event_id, item.source, entities, item.summary]
-    return row if item.value is None else [*row, item.value]
+    known = item.evidence
+    entities: list[Json] = [list(entity) for entity in known.entities[:HELD_ENTITIES]]
+    row: list[Json] = [item.time, item.rule, item.event_id, known.source, entities, known.summary]
+    if item.value is None and not known.events and not known.carried:
+        return row
+    row.append(item.value)
+    if known.events or known.carried:
+        carried: list[Json] = [list(values) for values in known.carried]
+        row.append(carried)
+        row.append([*known.events])
+    return row
 
 
 def _held(row: Sequence[Json]) -> Held:
-    time, rule, event_id, source, entities, summary, *value = row
+    time, rule, event_id, source, entities, summary, *more = row
     known = tuple(
         Entity(cast(EntityType, kind), name, cast(EntityRole, role))
         for kind, name, role in cast("list[list[str]]", entities)
     )
-    held = Held(cast(float, time), cast(int, rule), str(event_id), str(source), known, str(summary))
-    return held._replace(value=cast("str | float", value[0])) if value else held
+    carried = cast("list[list[str | None]]", more[1]) if len(more) > 1 else []
+    events = cast("list[str]", more[2]) if len(more) > 1 else []
+    evidence = Evidence(str(source), known, str(summary), tuple(map(tuple, carried)), tuple(events))
+    value = cast("str | float | None", more[0]) if more else None
+    return Held(cast(float, time), cast(int, rule), str(event_id), value, evidence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, TypeAlias
 
 from sigma.types import SigmaString, SigmaType
@@ -30,19 +30,24 @@ How: TypeAlias = Literal["equals", "startswith"]
 Witness: TypeAlias = Mapping[tuple[str, How], frozenset[str]]
 
 
-def witness(condition: Condition) -> Witness | None:
+def _any(_path: str) -> bool:
+    return True
+
+
+def witness(condition: Condition, known: Callable[[str], bool] = _any) -> Witness | None:
     """Return fields with case-folded texts of which at least one must hold; None if there are none.
 
-    Only ever used to skip a rule that cannot match: the predicate still decides.
+    Only fields that are `known` are looked at. Only ever used to skip a rule that cannot match: the predicate
+    still decides.
     """
     match condition:
         case Leaf(path, values):
-            return _leaf(path, values)
+            return _leaf(path, values) if known(path) else None
         case And(parts):
-            found = [known for part in parts if (known := witness(part)) is not None]
+            found = [one for part in parts if (one := witness(part, known)) is not None]
             return min(found, key=_breadth, default=None)
         case Or(parts):
-            return _union([witness(part) for part in parts])
+            return _union([witness(part, known) for part in parts])
         case _:
             return None
 

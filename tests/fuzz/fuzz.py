@@ -1,7 +1,8 @@
 """Coverage-guided fuzzing (atheris, libFuzzer): `python tests/fuzz/fuzz.py SOURCE --seconds 300`.
 
-SOURCE is `envelopes` or a source kind. The last lines say how many inputs were tried. A breach ends the run
-with exit code 77 and the input's path: it becomes a line of the hostile corpus and a fix.
+SOURCE is `envelopes`, a source kind, or `sigma` (rules and events). The last lines say how many inputs were
+tried. A breach ends the run with exit code 77 and the input's path: it becomes a line of the hostile corpus
+and a fix.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--crashes", type=Path, default=Path(tempfile.gettempdir()))
     given = parser.parse_args()
-    with atheris.instrument_imports(include=["connectors.sources", "connectors.ecs"]):
+    with atheris.instrument_imports(include=["connectors.sources", "connectors.ecs", "detectors.sigma"]):
         harness = importlib.import_module(f"fuzz_{given.source}")
     with tempfile.TemporaryDirectory() as folder:
         corpus, words = Path(folder) / "corpus", Path(folder) / "words"

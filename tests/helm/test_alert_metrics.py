@@ -13,6 +13,7 @@ from config.settings import ROLES
 from connectors.kafka import conservation
 from connectors.kafka.metrics import ConservationCollector, Standing
 from daemon.health_server import application
+from daemon.reloading import ReloadMetrics
 from daemon.roles.correlate.metrics import Metrics as CorrelateMetrics
 from daemon.roles.respond.metrics import RespondMetrics
 from daemon.runtime import Health, Runtime
@@ -31,6 +32,7 @@ def exported() -> dict[str, set[str]]:
     CorrelateMetrics(registry)
     RespondMetrics(registry)
     WebMetrics(registry)
+    ReloadMetrics(registry)
     names = {
         sample: set(vars(collector)["_labelnames"])
         for collector, samples in registry._collector_to_names.items()

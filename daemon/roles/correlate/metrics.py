@@ -28,7 +28,10 @@ class Metrics:
         self.future = counter(
             "future_total", "Events more than 5 minutes ahead of their append time.", "source"
         )
-        self.overflow = counter("overflow_total", "Matches or peers that a full state turned away.", "of")
+        self.overflow = counter("overflow_total", "Matches, peers or groups over a cap, not used.", "of")
+        self.stale = counter(
+            "stale_total", "States dropped because their correlation changed or was taken out.", "why"
+        )
         self.silent = counter("silent_total", "Flow records that a baseline took in silence.", "why")
         self.findings = counter("findings_total", "Findings confirmed.", "status")
         self.rejected = counter(
@@ -59,6 +62,11 @@ class Metrics:
         structlog.get_logger("davylamp.correlate").warning(
             "state is full", of=of, name=name, turned_away=count
         )
+
+    def report_stale(self, why: str, name: str, count: int) -> None:
+        """Count and log states that were dropped unread; `name` is a rule."""
+        self.stale.labels(why).inc(count)
+        structlog.get_logger("davylamp.correlate").warning("states dropped", why=why, name=name, states=count)
 
     def watermark(self, source: str, at: float, clock: Callable[[], float]) -> None:
         """Show the watermark of a source kind; `at` and `clock` in seconds since the epoch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, cast
 
 import faust
@@ -23,7 +23,10 @@ _WITHIN_S: Final = 0.05
 
 
 class Reading:
-    """Reads one internal topic. `exit_process` ends the process at once, without any clean-up."""
+    """Reads one internal topic. `exit_process` ends the process at once, without any clean-up.
+
+    `prepare` is awaited with each batch before it is evaluated.
+    """
 
     def __init__(
         self,
@@ -32,7 +35,9 @@ class Reading:
         discipline: Discipline,
         metrics: Metrics,
         exit_process: Callable[[int], object],
+        prepare: Callable[[Sequence[Record]], Awaitable[object]] | None = None,
     ) -> None:
+        self._prepare = prepare
         self._app = app
         self._topic = topic
         self._discipline = discipline
@@ -65,6 +70,8 @@ class Reading:
         try:
             batch = [(_record(e), e) for e in mine]
             await self._check(batch)
+            if self._prepare is not None:
+                await self._prepare([record for record, _ in batch])
             done = await self._discipline.take(batch, stream.ack)
         except Exception as error:
             await self._end(error)

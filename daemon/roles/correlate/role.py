@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, cast
 
 import faust
@@ -15,20 +15,20 @@ from faust import streams
 from config.errors import ConfigurationError, Problem
 from config.settings import Settings
 from connectors.kafka.topics import FINDINGS, FLOWS, MATCHES
+from daemon.reloading_rules import StreamRules
 from daemon.roles.correlate import application, broker
 from daemon.roles.correlate.acknowledging import Discipline
 from daemon.roles.correlate.application import SEND_TIMEOUT_S
 from daemon.roles.correlate.error import StoppedWorkingError
-from daemon.roles.correlate.evaluation import Evaluator
+from daemon.roles.correlate.evaluation import Evaluator, Record
 from daemon.roles.correlate.flows import FlowEvaluator
+from daemon.roles.correlate.live import CorrelateRules
 from daemon.roles.correlate.matches import MatchEvaluator
 from daemon.roles.correlate.metrics import Metrics
 from daemon.roles.correlate.publishing import Publisher, TopicPublisher
 from daemon.roles.correlate.reading import Reading
-from daemon.roles.correlate.rules import correlations
 from daemon.roles.correlate.table import StateTable
 from daemon.roles.correlate.watermark import Watermarks
-from daemon.ruleset import ruleset
 from daemon.runtime import Runtime
 
 _LOOK_EVERY_S = 1.0
@@ -83,19 +83,22 @@ class _Correlate:
         self._publisher = publisher or TopicPublisher(application.raw_topic(app, FINDINGS), SEND_TIMEOUT_S)
         kinds = settings.kafka.topics.kinds()
         self._kinds = sorted(set(kinds.values()))
+        self._rules = CorrelateRules(StreamRules(settings.detection))
         self._matches = MatchEvaluator(
-            correlations(ruleset(settings.detection)),
+            self._rules.first,
             lambda: Watermarks(kinds, settings.detection.lateness.of),
             self._metrics,
         )
         self._flows = FlowEvaluator(settings.detection.learning_days * _DAY_S, self._metrics)
         self._tables: dict[str, StateTable] = {}
         self._readings = [
-            self._reading("correlations", MATCHES, self._matches),
+            self._reading("correlations", MATCHES, self._matches, self._know),
             self._reading("baselines", FLOWS, self._flows),
         ]
         cast(Any, app.on_partitions_revoked).connect(self._on_revoked)
         runtime.status = self.status
+        self._rules.evaluator = self._matches
+        runtime.reloading.add(self._rules, self._rules.seen)
 
     async def work(self) -> None:
         """Start, then look after Faust and the broker until told to stop."""
@@ -136,11 +139,21 @@ class _Correlate:
     def _reached(self) -> list[tuple[str, float]]:
         return [(kind, self._matches.lowest([kind])) for kind in self._kinds]
 
-    def _reading(self, name: str, topic: str, evaluator: Evaluator) -> Reading:
+    async def _know(self, records: Sequence[Record]) -> None:
+        reloading = self._runtime.reloading
+        await self._rules.know(records, reloading.standings[self._rules.name].seen, reloading.reload)
+
+    def _reading(
+        self,
+        name: str,
+        topic: str,
+        evaluator: Evaluator,
+        prepare: Callable[[Sequence[Record]], Awaitable[object]] | None = None,
+    ) -> Reading:
         app: faust.App = self.app
         table = self._tables[name] = application.table(app, name, self._settings.kafka.internal_partitions)
         discipline = Discipline(evaluator, table, self._publisher, SEND_TIMEOUT_S)
-        reading = Reading(app, topic, discipline, self._metrics, self._exit)
+        reading = Reading(app, topic, discipline, self._metrics, self._exit, prepare)
         application.agent(app, topic, reading.run)
         return reading
 

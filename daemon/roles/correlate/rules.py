@@ -6,15 +6,21 @@ import structlog
 
 from connectors.sources.catalogue import SOURCES
 from daemon.roles.correlate.matches import Correlation
+from daemon.roles.correlate.stamp import stamp_of
+from detectors.sigma.correlation import Correlator
 from detectors.sigma.rule import routes
 from detectors.sigma.ruleset import RuleSet
+from detectors.sigma.streaming import streamed
 
 
 def correlations(ruleset: RuleSet) -> dict[str, Correlation]:
-    """Return the correlations of a rule set by id; each refusal of the set is logged with its place."""
+    """Return the correlations that run on a stream by id; one that does not is logged with its place."""
+    told = set(ruleset.refusals)
+    ruleset = streamed(ruleset)
     log = structlog.get_logger("davylamp.rules")
     for refusal in ruleset.refusals:
-        log.error("rule refused", refusal=str(refusal))
+        if refusal not in told:
+            log.error("rule refused", refusal=str(refusal))
     logsources = {rule.id: rule.logsource for rule in ruleset.rules}
     return {
         correlation.id: Correlation(
@@ -25,6 +31,8 @@ def correlations(ruleset: RuleSet) -> dict[str, Correlation]:
                 for rule_id in correlation.rules
                 if rule_id in logsources and routes(logsources[rule_id], profile)
             ),
+            Correlator(correlation),
+            stamp_of(correlation),
         )
         for correlation in ruleset.correlations
     }

@@ -60,10 +60,15 @@ class StateTable(Table[str, bytes]):
                 keys.add(key)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        """Forget the keys of partitions that another worker owns now."""
+        """Forget the keys of partitions that another worker owns now, and how far they were recovered.
+
+        With the offset kept, a partition that comes back would be recovered from there, into nothing.
+        """
         await super().on_recovery_completed(active_tps, standby_tps)
         owned = {tp.partition for tp in active_tps}
         store = cast("dict[str, bytes]", self.data.data)
         for partition in [p for p in self._keys if p not in owned]:
             for key in self._keys.pop(partition):
                 store.pop(key, None)
+            changelog = TP(self.changelog_topic_name, partition)
+            cast(Any, self.app.tables).recovery.active_offsets.pop(changelog, None)

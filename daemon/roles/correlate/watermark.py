@@ -80,10 +80,11 @@ def is_future(report: SourceReport) -> bool:
 def reach(report: SourceReport, at: float, lateness: float) -> float:
     """Return the watermark that a report allows; `at` is the append time of the heartbeat's record.
 
-    An idle partition was read to its end at its append time; a report that has none counts from `at`.
+    An idle partition was read to its end at its append time; a report that has none counts from `at`. That
+    time is by detect's clock; one that runs ahead must not close windows, so `at`, the broker's, bounds it.
     """
     if report.idle:
-        return (at if report.append_time is None else report.append_time) - lateness
+        return min(at, at if report.append_time is None else report.append_time) - lateness
     if report.max_event_time is None or is_future(report):
         return NEVER
     return min(report.max_event_time, at if report.append_time is None else report.append_time) - lateness

@@ -16,16 +16,18 @@ from connectors.kafka.metrics import ConservationCollector, Standing, by_source,
 from connectors.kafka.producer import ConfirmedProducer
 from connectors.sources.istio_configured import configured
 from daemon.garbage import settle
+from daemon.live_rules import LiveRules
+from daemon.reloading_rules import StreamRules
 from daemon.roles.detect.application import application
 from daemon.roles.detect.blocks import block_start
 from daemon.roles.detect.heartbeat import Heartbeat
+from daemon.roles.detect.live import DetectRules
+from daemon.roles.detect.metrics import EvaluationErrorsCollector
 from daemon.roles.detect.repeated import RepeatedIds
 from daemon.roles.detect.stage import DetectStage
 from daemon.roles.kafka_health import KafkaHealth
 from daemon.roles.kafka_topics import topics_made
-from daemon.ruleset import logged, ruleset
 from daemon.runtime import Runtime
-from detectors.sigma.engine import Engine
 
 GROUP = "davylamp-detect"
 _LEAVE_S = 1.5
@@ -54,11 +56,13 @@ class _Detect:
         self._runtime = runtime
         self._kinds = settings.kafka.topics.kinds()
         self._producer = ConfirmedProducer(settings.kafka, health.part("producer"))
-        loaded = logged(ruleset(settings.detection))
-        self._refused = len(loaded.refusals)
+        sources = {topic: configured(kind, settings.istio) for topic, kind in self._kinds.items()}
+        rules = StreamRules(settings.detection)
+        seen = rules.look()
+        self._live = LiveRules(rules, sources.values())
         self.stage = DetectStage(
-            source_of={topic: configured(kind, settings.istio) for topic, kind in self._kinds.items()},
-            inspect=Engine(loaded).inspect,
+            source_of=sources,
+            inspect=self._live.engine.inspect,
             send=self._producer.send_all,
             repeated=RepeatedIds(settings.detection.repeated_ids),
             clock=runtime.clock,
@@ -80,7 +84,9 @@ class _Detect:
         settle()
         self._heartbeat = Heartbeat(runtime.worker, self._kinds, self.consumer, self.stage, self._producer)
         runtime.registry.register(ConservationCollector("detect", lambda: {"": self.standings()}))
+        runtime.registry.register(EvaluationErrorsCollector(lambda: self.stage.evaluation_errors))
         runtime.status = self.status
+        runtime.reloading.add(DetectRules(rules, self._live, self.stage), seen)
 
     async def work(self) -> None:
         """Consume and beat until stopped."""
@@ -109,7 +115,7 @@ class _Detect:
             "lost_before_read": losses(standings),
             "lag": {f"{tp.topic}/{tp.partition}": standing.lag for tp, standing in standings.items()},
             "evaluation_errors": dict(self.stage.evaluation_errors),
-            "rules_refused": self._refused,
+            "rules_refused": len(self._live.engine.ruleset.refusals),
         }
 
     def _assigned(self) -> None:

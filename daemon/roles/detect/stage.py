@@ -57,7 +57,10 @@ class Seen:
 
 @dataclass(slots=True)
 class DetectStage:
-    """The handler of detect's lane. `send` returns when the brokers have confirmed every message."""
+    """The handler of detect's lane. `send` returns when the brokers have confirmed every message.
+
+    `inspect` may be replaced at any time: each batch is judged by the one that it began with.
+    """
 
     source_of: Mapping[str, Source]
     inspect: Callable[[Event], Inspection]
@@ -94,11 +97,12 @@ class DetectStage:
         """Detect in whole batches; returns the counts when all output is confirmed."""
         self.repeated.begin_batch()
         self._unfinished = True
+        inspect = self.inspect
         tallies: list[_Tally] = []
         out: list[Message] = []
         since_breath = 0
         for batch in batches:
-            tally = _Tally(self, batch, self.source_of[batch.tp.topic], self._blocks[batch.tp], out)
+            tally = _Tally(self, batch, self.source_of[batch.tp.topic], self._blocks[batch.tp], out, inspect)
             for record in batch.records:
                 since_breath += tally.record(record)
                 if since_breath >= _BREATH_EVENTS:
@@ -125,7 +129,7 @@ class DetectStage:
 class _Tally:
     """One partition's share of a batch."""
 
-    __slots__ = ("batch", "blocks", "counts", "out", "seen", "source", "stage")
+    __slots__ = ("batch", "blocks", "counts", "inspect", "out", "seen", "source", "stage")
 
     def __init__(
         self,
@@ -134,7 +138,9 @@ class _Tally:
         source: Source,
         blocks: PartitionBlocks,
         out: list[Message],
+        inspect: Callable[[Event], Inspection],
     ) -> None:
+        self.inspect = inspect
         self.stage = stage
         self.batch = batch
         self.source = source
@@ -202,7 +208,7 @@ class _Tally:
             event_id = event._id = str(event.locator)
         repeated = stage.repeated.seen(self.source.kind, event_id)
         self._count("events:repeated" if repeated else "events:accepted", 1)
-        inspected = stage.inspect(event)
+        inspected = self.inspect(event)
         self.out.extend(finding_message(finding) for finding in inspected.findings)
         self.out.extend(match_message(match) for match in inspected.matches)
         for failed in inspected.errors:

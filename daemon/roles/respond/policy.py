@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from config.errors import ConfigurationError, Problem
 from config.settings import Settings
 from connectors.rotation.catalogue import handler_types
-from daemon.playbook_library import playbook_texts
-from playbooks.library import load
-from playbooks.playbook import PlaybookError
+from daemon.reloading_playbooks import LivePlaybooks
+from playbooks.playbook import Playbook
 from playbooks.policy import ApproverRef, CapLimits, NotifierRule, Policy, Times
 from playbooks.ports import StepSpec
 from playbooks.target import TargetRef
@@ -29,20 +28,18 @@ def policy_of(
     settings: Settings,
     own_identities: Iterable[tuple[str, str]] = (),
     steps_of: Callable[[TargetRef], Sequence[StepSpec]] | None = None,
+    playbooks: Mapping[str, Playbook] | None = None,
 ) -> Policy:
     """Return the policy. `own_identities` are Davylamp's own (entity type, id) in the vault.
 
     `steps_of` gives the steps of a target for the plan that people approve; without it the steps that
-    the catalogue declares. Raises ConfigurationError for playbooks and targets that are wrong.
+    the catalogue declares; `playbooks` those that were loaded already. Raises ConfigurationError for
+    playbooks and targets that are wrong.
     """
     _check_targets(settings)
     response = settings.response
-    texts = playbook_texts(response.playbooks, shipped=response.builtin_playbooks)
-    try:
-        playbooks = load(texts)
-    except PlaybookError as error:
-        problems = [Problem(f"{p.file}:{p.line}", p.key, f"{p.found}; {p.allowed}") for p in error.problems]
-        raise ConfigurationError(problems) from None
+    if playbooks is None:
+        playbooks = LivePlaybooks(response).now
     return Policy(
         site=settings.site,
         mode=response.mode,

@@ -31,6 +31,7 @@ from connectors.store.database import Database, upgrade
 from connectors.store.promotion import promote
 from connectors.vault.client import VaultClient
 from connectors.vault.secret_text import SecretText
+from daemon.reloading_playbooks import LivePlaybooks
 from daemon.roles.kafka_health import KafkaHealth
 from daemon.roles.respond.checkpoints import SqlCheckpoints
 from daemon.roles.respond.consuming import GROUP, FindingIntake
@@ -76,7 +77,9 @@ class Respond:
         self._woken = asyncio.Event()
         self._metrics = RespondMetrics(runtime.registry)
         self._notifiers = notifiers(settings)
-        self._standing = Standing(policy_of(settings))
+        playbooks = LivePlaybooks(settings.response)
+        self._standing = Standing(policy_of(settings, playbooks=playbooks.now))
+        playbooks.changed = self._standing.play
         self._store = ActionStore(database)
         self._worker = self._make_worker(settings, runtime)
         self._kafka = KafkaHealth(runtime.health)
@@ -103,6 +106,7 @@ class Respond:
             stop_timeout_s=_LEAVE_S,
         )
         runtime.status = self.status
+        runtime.reloading.add(playbooks, playbooks.seen)
 
     async def work(self) -> None:
         """Run every loop until stopped; a loop that fails ends the role."""

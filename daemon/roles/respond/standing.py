@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +12,7 @@ from connectors.store.actions import ActionStore
 from connectors.store.schema import OPEN_STATUSES, incidents
 from connectors.vault.replies import Identity
 from daemon.roles.respond.metrics import RespondMetrics
+from playbooks.playbook import Playbook
 from playbooks.policy import Policy
 
 UNHELD_S = 60.0
@@ -24,13 +26,20 @@ class Standing:
     open_incidents: int = 0
     actions: Mapping[str, int] = field(default_factory=dict[str, int])
     identified: bool = False
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def play(self, playbooks: Mapping[str, Playbook]) -> None:
+        """Decide by these playbooks from now on; what was begun under others is not judged again."""
+        with self._turn:
+            self.policy = replace(self.policy, playbooks=playbooks)
 
     def know(self, identity: Identity) -> None:
         """Add our own identity in the vault; earlier ones stay ours: reads by an older token still arrive."""
         own = {("vault_entity", identity.entity), ("vault_token", identity.accessor)}
-        known = self.policy.own_identities | {item for item in own if item[1]}
-        if known != self.policy.own_identities:
-            self.policy = replace(self.policy, own_identities=frozenset(known))
+        with self._turn:
+            known = self.policy.own_identities | {item for item in own if item[1]}
+            if known != self.policy.own_identities:
+                self.policy = replace(self.policy, own_identities=frozenset(known))
         self.identified = True
 
     def count(self, store: ActionStore, metrics: RespondMetrics, now: float) -> None:

@@ -27,6 +27,18 @@ Two kinds of counters need two kinds of questions, because `increase` sees no fi
   expr: davylamp_ready{ {{- $at -}} } == 0
   summary: A Davylamp worker cannot do its work
   description: {{ `{{ $labels.pod }} has not been ready for 10 minutes; /readyz on its health port names the reason.` | quote }}
+- alert: DavylampReloadRefused
+  severity: warning
+  for: 5m
+  expr: davylamp_reload_ok{ {{- $at -}} } == 0
+  summary: Changed rules or playbooks are refused
+  description: {{ `{{ $labels.pod }} works on with the {{ $labels.part }} of before; its log and /status name the file and the reason.` | quote }}
+- alert: DavylampRulesDiffer
+  severity: warning
+  for: 15m
+  expr: count(count by (hash) (davylamp_live_set_info{ {{- $at -}} ,part="rules"})) > 1
+  summary: Workers of Davylamp judge by different rules
+  description: detect and correlate have held different rule sets for 15 minutes; findings of changed correlations may be missing.
 - alert: DavylampDependencyAway
   severity: critical
   for: 5m

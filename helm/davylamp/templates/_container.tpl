@@ -55,6 +55,9 @@
 {{- $config := .root.Values.config }}
 {{- $spec := get .root.Values.roles .role }}
 - {name: DAVYLAMP_STATE_DIR, value: /var/lib/davylamp}
+{{- if has .role (list "detect" "correlate") }}
+- {name: DAVYLAMP_DETECTION__RULE_CACHE_DIR, value: /var/lib/davylamp/rule-cache}
+{{- end }}
 {{- if ne .role "web" }}
 {{- with $spec.kafkaUsername }}
 - {name: DAVYLAMP_KAFKA__USERNAME, value: {{ . | quote }}}

@@ -6,6 +6,7 @@ import copy
 
 import pytest
 
+from connectors.sources.kubernetes_entities import entities
 from detectors.event import Alias, Entity
 
 
@@ -122,3 +123,20 @@ def test_an_audit_id_of_the_callers_choice_is_hashed(event):
 def test_outcome(event, change, outcome):
     found = event("kubernetes_audit", "exec", **change)
     assert found.profile.outcome(found) == outcome
+
+
+def test_a_subject_that_is_bound_twice_is_named_once():
+    person = {"kind": "User", "name": "eve"}
+    fields = {
+        "verb": "create",
+        "stage": "ResponseComplete",
+        "objectRef": {"resource": "clusterrolebindings"},
+        "user": {"username": "admin"},
+        "requestObject": {"subjects": [person, person]},
+    }
+    assert [entity.id for entity in entities(fields)] == ["admin", "eve"]
+
+
+def test_who_impersonates_itself_is_named_once():
+    fields = {"user": {"username": "eve"}, "impersonatedUser": {"username": "eve"}, "verb": "get"}
+    assert [entity.id for entity in entities(fields)] == ["eve"]

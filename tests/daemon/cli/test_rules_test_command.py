@@ -20,11 +20,11 @@ def test_the_report_counts_what_passed_failed_was_refused_and_has_no_events(
     cases(rule("r/a.yml", 1, "GetTrail"), match=[good, bad], no_match=[bad])
     rule("r/b.yml", 2, "GetTrail")
     refused = rule("r/c.yml", 3, "GetTrail")
-    refused.write_text(refused.read_text().replace("\nid: ", "\n# "))
+    refused.write_text(refused.read_text() + "status: unsupported\n")
     done = command("rules", "test", "--no-builtin", "--rules", "r", "--junit", "report.xml")
     assert done.returncode == 1
     assert "r/a.yml: match 2 fails" in done.stdout and "r/b.yml: no test events" in done.stdout
-    assert "r/c.yml:1: the rule has no id" in done.stdout
+    assert "the status is unsupported" in done.stdout
     assert "3 tries, 1 failed, 1 refused" in done.stdout
     suites = {s.get("name"): s for s in ElementTree.parse(tmp_path / "report.xml").getroot()}
     counted = ("tests", "failures", "errors", "skipped")

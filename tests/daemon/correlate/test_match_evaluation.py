@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon.roles.correlate.matches import KEEP_IDLE_S
+from daemon.roles.correlate.matches import KEEP_IDLE_S, MatchEvaluator
 
 NewDrive = Callable[[], Any]
 NewRecords = Callable[[], Any]
@@ -145,3 +145,19 @@ def test_finals_are_the_same_for_any_order_duplicates_and_batches(
     expected = finals(list(TIMES), [])
     assert len(expected) == 2
     assert finals(doubled, cuts) == expected
+
+
+def test_over_the_cap_of_groups_those_are_dropped_and_named_that_hold_nothing_then_the_oldest(
+    new_drive: NewDrive, test_correlations: Any, watermarks: Any, metrics: Any, records: Any
+) -> None:
+    drive = new_drive()
+    drive.evaluator = MatchEvaluator(test_correlations, watermarks, metrics, most_groups=10)
+    drive.feed([records.match(100.0 + n, f"a{n}", user="idle") for n in range(3)])
+    drive.feed([records.heartbeat(900.0)])
+    drive.feed([records.match(1000.0 + n, f"b{n}", user=f"u{n}") for n in range(10)])
+    kept = [key.partition("|")[2] for key in drive.states.keys_of(0)]
+    assert kept == [f'["u{n}"]' for n in range(1, 10)]
+    assert metrics.counts()["overflow"] == {"group": 2}
+    drive.feed([records.match(1001.0 + n, f"c{n}", user="u1") for n in range(2)])
+    drive.feed([records.heartbeat(2000.0)])
+    assert len(drive.finals()) == 2, "what was kept goes on"

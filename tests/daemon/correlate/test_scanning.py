@@ -12,11 +12,14 @@ import pytest
 
 from connectors.sources.catalogue import profile
 from connectors.sources.files import FileUnreadableError, read_events
-from daemon.scanning import CHUNK_MATCHES, Located, Tally, scan
+from daemon.cli.scan_summary import print_unused
+from daemon.roles.correlate.rules import correlations
+from daemon.scanning import Located, Tally, scan
 from detectors.event import Event
 from detectors.finding import rfc3339
 from detectors.sigma.document import RuleDocument
 from detectors.sigma.engine import Engine
+from detectors.sigma.groups import CHUNK
 from detectors.sigma.ruleset import RuleSet
 
 START = 1_780_000_000.0
@@ -103,7 +106,7 @@ def test_a_packed_file_gives_the_same(tmp_path: Path, rules: RuleSet) -> None:
 def test_a_group_larger_than_a_state_loses_nothing(tmp_path: Path, rules: RuleSet) -> None:
     episodes, a_minute = 41, 61
     many = episodes * a_minute
-    assert many > 2000 > CHUNK_MATCHES
+    assert many > 2000 > CHUNK
     file = save(tmp_path / "audit.jsonl", [refused(at, at) for at in range(many)])
     found = run(file, rules)
     assert sum(located.finding.count for located in found) == many
@@ -131,3 +134,42 @@ def test_what_cannot_be_read_is_counted_and_the_rest_is_found(tmp_path: Path, ru
 def test_a_missing_file_is_named(tmp_path: Path, rules: RuleSet) -> None:
     with pytest.raises(FileUnreadableError, match="absent"):
         run(tmp_path / "absent.jsonl", rules)
+
+
+OUTER = """title: Bursts of refused requests
+id: 6f1d4a2e-0c5b-4b0f-9a55-1f0d6f2b7a09
+level: high
+correlation:
+  type: event_count
+  rules: [6f1d4a2e-0c5b-4b0f-9a55-1f0d6f2b7a02]
+  group-by: [user.username]
+  timespan: 1h
+  condition: {gte: 2}
+"""
+
+
+def test_scan_runs_a_correlation_of_correlations_which_correlate_refuses_by_name(
+    tmp_path: Path, test_rules: list[RuleDocument], capsys: pytest.CaptureFixture[str]
+) -> None:
+    chained = RuleSet.load([*test_rules, RuleDocument("outer.yml", OUTER)])
+    file = save(tmp_path / "audit.jsonl", [refused(at, n) for n, at in enumerate(TIMES)])
+    [found] = run(file, chained)
+    document: Any = found.to_json()
+    assert (document["title"], document["count"]) == ("Bursts of refused requests", 7)
+    assert [place["line"] for place in document["locations"]] == [1, 2, 3, 4, 5, 6, 7]
+    streamed = correlations(chained)
+    assert sorted(streamed) == sorted(item.id for item in RuleSet.load(test_rules).correlations)
+    assert not any(item.rule.quiet for item in streamed.values())
+    assert "'Bursts of refused requests' is a correlation of correlations" in capsys.readouterr().out
+
+
+def test_groups_over_the_cap_and_matches_over_a_window_are_told(
+    tmp_path: Path, rules: RuleSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tally = Tally()
+    file = save(tmp_path / "audit.jsonl", [refused(at / 100, at) for at in range(2_700)])
+    found = list(scan([file], "kubernetes_audit", rules, learning_s=None, tally=tally))
+    assert found[0].finding.labels["overflow"] == "true"
+    assert tally.turned_away.total() > 0
+    print_unused(tally)
+    assert "matches turned away by a full window" in capsys.readouterr().err

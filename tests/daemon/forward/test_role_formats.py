@@ -81,8 +81,8 @@ async def test_detect_reads_what_the_settings_describe(formats: Settings) -> Non
 
 async def test_forward_reads_what_the_settings_describe(formats: Settings) -> None:
     await write(formats)
-    found = await counted(formats, "forward", "items:read")
-    assert (found["items:delivered"], found["items:unreadable"]) == (2, 0)
+    found = await counted(formats, "forward", "items:delivered")
+    assert (found["items:read"], found["items:unreadable"]) == (2, 0)
 
 
 async def test_without_the_formats_the_lines_are_rejected(settings: Settings) -> None:

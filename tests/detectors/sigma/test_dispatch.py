@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigma.types import SigmaBool, SigmaNull, SigmaNumber, SigmaString
 
+from detectors.sigma import value_class
 from detectors.sigma.condition import And, Condition, Leaf, Not, Or
 from detectors.sigma.discriminator import MOST, discriminators
 from detectors.sigma.dispatch import SORTS, Dispatch
@@ -78,12 +79,16 @@ def test_a_verdict_on_known_fields_is_the_verdict_on_all(
         assert refutable(condition, known, {})
 
 
-def test_equal_numbers_of_other_types_are_other_sorts() -> None:
-    dispatch = sorting(Leaf("f", (SigmaBool(True),)), Leaf("f", (SigmaNumber(1),)))
-    assert dispatch.candidates({"f": 1}) == (1,)
-    assert dispatch.candidates({"f": True}) == (0,)
-    assert dispatch.candidates({"f": 1.0}) == (1,)
-    assert dispatch.candidates({"f": 1}) == (1,)
+def test_equal_numbers_of_other_types_share_a_sort_and_its_candidates() -> None:
+    def made() -> Dispatch[int]:
+        return sorting(Leaf("f", (SigmaBool(True),)), Leaf("f", (SigmaNumber(1),)), text("f", "1.0"))
+
+    for first in (1, True, 1.0):
+        dispatch = made()
+        assert dispatch.candidates({"f": first}) == (0, 1, 2)
+        assert [dispatch.candidates({"f": value}) for value in (1, True, 1.0)] == [(0, 1, 2)] * 3
+    assert made().candidates({"f": 2}) == ()
+    assert made().candidates({"f": "1"}) == (1,)
 
 
 def test_the_fewest_fields_that_refute_every_rule_are_chosen() -> None:
@@ -110,11 +115,24 @@ def test_a_field_is_added_when_candidates_are_often_tried_in_vain() -> None:
 
 
 def test_what_is_remembered_is_bounded_under_a_flood_of_new_values() -> None:
-    dispatch = sorting(text("f", "a"))
-    unsorted = sum(dispatch.candidates({"f": f"value-{n}"}) is None for n in range(SORTS + 1000))
-    assert unsorted == 1000
-    assert dispatch.candidates({"f": "x" * 100_000}) is None
-    assert dispatch.candidates({"f": "value-1"}) == ()
+    dispatch = sorting(text("f", "a"), text("f", "*b*"), text("f", "*c*"))
+    for number in range(value_class.VALUES + 1000):
+        assert dispatch.candidates({"f": f"value-{number}"}) == ()
+    assert dispatch.candidates({"f": "x" * 100_000 + "b"}) == (1,)
+    assert dispatch.candidates({"f": "b and c"}) == (1, 2)
+    assert len(dispatch.classes[0]) == value_class.VALUES
+    assert len(dispatch.sorted) <= 4
+
+
+def test_classes_and_sorts_are_bounded_when_values_satisfy_tests_in_ever_new_ways() -> None:
+    letters = "abcdefghijklmnop"
+    dispatch = sorting(*(text("f", f"*{letter}*") for letter in letters))
+    for number in range(value_class.CLASSES + 500):
+        value = "".join(letter for place, letter in enumerate(letters) if number >> place & 1)
+        found = dispatch.candidates({"f": value})
+        assert found is None or set(found) == {place for place in range(16) if number >> place & 1}
+    assert dispatch.candidates({"f": letters}) is None
+    assert len(dispatch.sorted) <= value_class.CLASSES <= SORTS
 
 
 def test_a_flood_is_forgotten_after_a_while() -> None:
@@ -128,7 +146,6 @@ def test_values_that_cannot_be_sorted_go_the_other_way() -> None:
     dispatch = sorting(text("f", "a"))
     assert dispatch.candidates({"f": ["a", 1]}) is None
     assert dispatch.candidates({"f": ["a"] * 9}) is None
-    assert dispatch.candidates({"f": ["a" * 600]}) is None
     assert dispatch.candidates({"f": {"a": 1}}) is None
 
 
@@ -137,6 +154,7 @@ def test_short_lists_of_texts_are_sorted_by() -> None:
     assert dispatch.candidates({"f": ["a", "c"]}) == (0,)
     assert dispatch.candidates({"f": ["c", "b"]}) == (1,)
     assert dispatch.candidates({"f": ["a", "b"]}) == (0, 1)
+    assert dispatch.candidates({"f": ["a" * 600]}) == ()
 
 
 def test_fields_that_refute_only_together_are_chosen_together() -> None:

@@ -132,6 +132,43 @@ def test_a_fault_is_counted_and_other_rules_go_on(make_event: Make) -> None:
     assert [finding.rule_id for finding in inspection.findings] == [B]
 
 
+def test_minus_zero_is_not_taken_for_zero(make_event: Make) -> None:
+    made = engine(BASE.format(n=1, id=A).replace("{f: a}", '{f: "-0.0"}'))
+    assert [len(made.inspect(make_event({"f": value})).findings) for value in (0.0, -0.0, 0, -0.0)] == [
+        *(0, 1, 0, 1)
+    ]
+
+
+@pytest.mark.parametrize("text", [" 10", "10 ", "1_0", "\uff11\uff10", "0x10", "ten", "", "10" * 40])
+def test_numeric_text_is_plain_ascii(make_event: Make, text: str) -> None:
+    made = engine(BASE.format(n=1, id=A).replace("{f: a}", "{f|gt: 1}"))
+    assert not made.inspect(make_event({"f": text})).findings
+    assert all(made.inspect(make_event({"f": known})).findings for known in ("10", "+1e1", "10.", "010"))
+
+
+def test_numeric_text_is_not_rounded(make_event: Make) -> None:
+    made = engine(BASE.format(n=1, id=A).replace("{f: a}", "{f: 9007199254740992}"))
+    assert made.inspect(make_event({"f": "9007199254740992"})).findings
+    assert not made.inspect(make_event({"f": "9007199254740993"})).findings
+
+
+def test_half_a_surrogate_pair_is_one_odd_character(make_event: Make) -> None:
+    made = engine(BASE.format(n=1, id=A).replace("{f: a}", r"{f|re: '^\?$'}"))
+    assert not made.inspect(make_event({"f": "\ud800"})).findings
+    assert made.inspect(make_event({"f": "?"})).findings
+
+
+@pytest.mark.parametrize("product", ["{}", "[test]", "1", "true"])
+def test_a_log_source_that_is_no_text_is_refused_and_stops_no_other_rule(
+    make_event: Make, product: str
+) -> None:
+    broken = BASE.format(n=1, id=A).replace("product: test", f"product: {product}")
+    loaded = RuleSet.load([RuleDocument("1.yml", broken), RuleDocument("2.yml", BASE.format(n=2, id=B))])
+    assert [refusal.path for refusal in loaded.refusals] == ["1.yml"]
+    assert "product" in loaded.refusals[0].reason
+    assert [finding.rule_id for finding in Engine(loaded).inspect(make_event({"f": "a"})).findings] == [B]
+
+
 def nested(depth: int) -> Any:
     value: Any = "a"
     for _ in range(depth):

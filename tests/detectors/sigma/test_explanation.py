@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from sigma.types import SigmaBool, SigmaNull, SigmaNumber, SigmaString
 
 from detectors.sigma import explanation
-from detectors.sigma.condition import And, Condition, Keyword, Leaf, Not, Or, Reference
+from detectors.sigma.condition import And, Condition, Element, Keyword, Leaf, Not, Or, Reference
 from detectors.sigma.document import RuleDocument
-from detectors.sigma.explanation import Explained, Linked, explain, leaves_of, nearest_miss
+from detectors.sigma.element import quantified
+from detectors.sigma.explanation import Elements, Explained, Linked, explain, leaves_of, nearest_miss
 from detectors.sigma.path import MISSING
 from detectors.sigma.predicate import compile_predicate
 from detectors.sigma.ruleset import RuleSet
@@ -27,27 +28,33 @@ LEAVES = st.one_of(
     st.builds(Reference, st.just("f"), st.just("g"), st.booleans(), st.booleans()),
     st.just(Keyword((SigmaString("a"),))),
 )
+QUANTIFIERS = st.sampled_from(["any", "all", "all_or_empty", "none", 0, 1])
 CONDITIONS = st.recursive(
     LEAVES,
     lambda inner: (
-        st.lists(inner, min_size=1, max_size=3).map(tuple).map(And)
+        st.builds(Element, st.sampled_from(["f", "g", "."]), QUANTIFIERS, inner)
+        | st.lists(inner, min_size=1, max_size=3).map(tuple).map(And)
         | st.lists(inner, min_size=1, max_size=3).map(tuple).map(Or)
         | inner.map(Not)
     ),
     max_leaves=6,
 )
 SCALARS = st.sampled_from(["a", "b", "ab", 0, 1, True, None])
+ELEMENTS = st.dictionaries(
+    st.sampled_from(["f", "g"]), SCALARS | st.lists(SCALARS | st.lists(SCALARS, max_size=2), max_size=2)
+)
 RECORDS = st.dictionaries(
     st.sampled_from(["f", "g", "f.g"]),
-    SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.just("g"), SCALARS, max_size=1),
+    SCALARS | st.lists(SCALARS | ELEMENTS, max_size=3) | ELEMENTS,
     max_size=3,
 )
+ALIASES = st.dictionaries(st.sampled_from(["f", "g"]), st.sampled_from(["f", "g", "f.g"]), max_size=2)
 
 
 @settings(max_examples=500, deadline=None)
-@given(CONDITIONS, RECORDS)
-def test_the_verdict_is_the_matchers(condition: Condition, fields: Any) -> None:
-    assert explain(condition, fields, {}).holds is compile_predicate(condition, {})(fields)
+@given(CONDITIONS, RECORDS, ALIASES)
+def test_the_verdict_is_the_matchers(condition: Condition, fields: Any, aliases: dict[str, str]) -> None:
+    assert explain(condition, fields, aliases).holds is compile_predicate(condition, aliases)(fields)
 
 
 @settings(max_examples=500, deadline=None)
@@ -62,6 +69,9 @@ def test_the_nearest_miss_turned_round_is_a_match(condition: Condition, fields: 
 def turned(explained: Explained, others: set[int]) -> bool:
     if isinstance(explained, explanation.Tested):
         return explained.holds is not (id(explained) in others)
+    if isinstance(explained, Elements):
+        bodies = [turned(item, others) for _, item in explained.items]
+        return quantified(explained.quantifier, bodies) is not (id(explained.empty) in others)
     parts = [turned(part, others) for part in explained.parts]
     if explained.link == "not":
         return not parts[0]

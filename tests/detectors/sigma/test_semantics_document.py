@@ -9,7 +9,10 @@ import pytest
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[2] / "docs" / "sigma-semantics.md"
-TESTS = "".join(file.read_text(encoding="utf-8") for file in HERE.glob("test_*.py") if file != Path(__file__))
+TESTS = "".join(
+    file.read_text(encoding="utf-8") for file in HERE.parents[1].rglob("test_*.py") if file != Path(__file__)
+)
+SUITE = HERE.parents[1] / "conformance"
 ROWS = re.findall(
     r"^\| (?!question)(?!-)([^|]+) \| .+ \| ([^|]+) \|$", PAGE.read_text(encoding="utf-8"), re.M
 )
@@ -20,6 +23,12 @@ def test_a_decision_is_held_by_tests_that_are_there(question: str, held_by: str)
     names = re.findall(r"`([^`]+)`", held_by)
     assert names
     for name in names:
+        if "/" in name:
+            topic, _, entry = name.rpartition("/")
+            assert re.search(
+                rf"^- id: {entry}$", (SUITE / f"{topic}.yml").read_text(encoding="utf-8"), re.M
+            ), name
+            continue
         pattern = rf"def {name}\(" if name.startswith("test_") else rf'\("{re.escape(name)}",'
         assert re.search(pattern, TESTS), name
 

@@ -78,12 +78,16 @@ NUMERIC = [
     correlation("value_avg", "{lt: 2, field: bytes}"),
     correlation("value_median", "{gte: 7, field: bytes}"),
     correlation("value_percentile", "{gte: 9, field: bytes, percentile: 75}"),
+    correlation("value_sum", "{gte: 2.5, lt: 20, field: bytes}"),
+    correlation("value_avg", "{gt: 0.5, gte: 1, field: bytes}"),
 ]
 COUNTED = [correlation("value_count", f"{{{op}: 3, field: name}}") for op in ("gte", "gt", "eq", "lt")]
+COUNTED.append(correlation("value_count", "{gte: 2, lte: 3, field: name}"))
 TOGETHER = [
     correlation("temporal", "{gte: 3}", "[first, second, third]"),
     correlation("temporal", "first and (second or third)", "[first, second, third]"),
     correlation("temporal", "first and not second", "[first, second]"),
+    correlation("temporal_ordered", "first and (second or third)", "[first, second, third]"),
 ]
 TIMES = st.lists(st.integers(0, 60), max_size=20)
 DELAYS = st.lists(st.floats(0, LATENESS - 0.5), min_size=20, max_size=20)
@@ -215,7 +219,17 @@ def test_one_event_that_matches_several_rules_counts_one_value_in_any_order() ->
         ("value_sum", "{gte: 1}", "[first]", "field"),
         ("temporal", "{gte: 2}", "[first, second, third]", "gte 2 of 3"),
         ("temporal", "first and fourth", "[first, second]", "second"),
-        ("temporal_ordered", "first and second", "[first, second]", "expression"),
+        ("temporal_ordered", "first and not second", "[first, second]", "`not`"),
+        ("temporal_extended", "{gte: 2}", "[first, second]", "needs an expression"),
+        ("event_count", "{gte: 2.5}", "[first]", "no whole number"),
+        ("event_count", "{gte: 2001}", "[first]", "2000"),
+        ("event_count", "{gt: 2000}", "[first]", "2000"),
+        ("event_count", "{gt: 5, lt: 6}", "[first]", "no number is"),
+        ("event_count", "{gte: 5, lte: 5, neq: 5}", "[first]", "no number is"),
+        ("event_count", "{lt: 0}", "[first]", "no number is"),
+        ("event_count", "{gte: true}", "[first]", "no number"),
+        ("event_count", "{gte: .inf}", "[first]", "no number"),
+        ("value_sum", "{gt: 2.5, lt: 2.5, field: f}", "[first]", "no number is"),
         ("event_count", "first and second", "[first, second]", "not a rule"),
     ],
 )

@@ -12,8 +12,8 @@ import confluent_kafka
 import orjson
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
-from confluent_kafka import Consumer, Message, Producer
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from confluent_kafka import Consumer, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 from kafka.waiting import until
 
 from connectors.kafka.committed import committed_offsets
@@ -45,6 +45,16 @@ class Cluster:
         for future in self._admin.create_topics([wanted]).values():
             future.result(_ANSWER_S)
         until(lambda: topic in self.topics(), self.topics, _ANSWER_S)
+
+    def alter(self, topic: str, settings: Mapping[str, str]) -> None:
+        """Change settings of a topic."""
+        changes = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in settings.items()
+        ]
+        wanted = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=changes)
+        for future in self._admin.incremental_alter_configs([wanted]).values():
+            future.result(_ANSWER_S)
 
     def settings(self, topics: Iterable[str]) -> dict[str, dict[str, str]]:
         """Return the settings of topics."""
@@ -134,6 +144,24 @@ class Cluster:
         except KafkaError:
             return {}
         return {place: found for place, found in answer.items() if found is not None}
+
+    def forget(self, group: str) -> None:
+        """Delete a group with its commits, once its last member has left."""
+        give_up = time.monotonic() + _ANSWER_S
+        while True:
+            try:
+                self._admin.delete_consumer_groups([group])[group].result(_ANSWER_S)
+            except KafkaException:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
+
+    def delete(self, topic: str) -> None:
+        """Delete a topic; wait until it is gone."""
+        self._admin.delete_topics([topic])[topic].result(_ANSWER_S)
+        until(lambda: topic not in self.topics(), self.topics, _ANSWER_S)
 
     def groups(self) -> set[str]:
         """Return the names of the consumer groups that the broker knows."""

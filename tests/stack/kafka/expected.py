@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kafka.cluster import Cluster, Record
@@ -20,24 +20,31 @@ from detectors.sigma.engine import Engine
 class Expected:
     """The findings, flows, dead letters and counts of `records`, each read exactly once."""
 
-    def __init__(self, settings: Settings, records: Sequence[Record]) -> None:
-        engine = Engine(ruleset(settings.detection))
-        kinds = settings.kafka.topics.kinds()
-        offsets: dict[tuple[str, int], int] = {}
+    def __init__(self, settings: Settings, records: Sequence[Record] = ()) -> None:
+        self._engine = Engine(ruleset(settings.detection))
+        self._kinds = settings.kafka.topics.kinds()
+        self._offsets: dict[tuple[str, int], int] = {}
         self.findings: set[str] = set()
         self.letters: set[str] = set()
+        self.events: set[str] = set()
         self.flows: dict[tuple[Any, ...], int] = {}
-        self.counts: dict[str, int] = {"records:read": len(records)}
+        self.counts: dict[str, int] = {}
+        self.add(records)
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Take in what was written after the records before."""
         for topic, partition, value in records:
-            offset = offsets.get((topic, partition), 0)
-            offsets[topic, partition] = offset + 1
-            source = catalogue.profile(kinds[topic])
+            offset = self._offsets.get((topic, partition), 0)
+            self._offsets[topic, partition] = offset + 1
+            source = catalogue.profile(self._kinds[topic])
+            self._count("records:read", 1)
             unpacked = unpack(value, source, topic, partition, offset)
             self._count(f"records:{unpacked.ending}", 1)
             self._count("events:unpacked", unpacked.unpacked_events)
             self.letters |= {str(reject.locator) for reject in unpacked.rejects}
             for event in unpacked.events:
-                self.findings |= {one.finding_id for one in engine.inspect(event).findings}
+                self.events.add(event.event_id)
+                self.findings |= {one.finding_id for one in self._engine.inspect(event).findings}
                 for contact in source.contacts(event):
                     key = (topic, partition, offset // BLOCK_OFFSETS, contact.subject, contact.peer)
                     self.flows[key] = self.flows.get(key, 0) + 1

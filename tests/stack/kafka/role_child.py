@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +25,14 @@ _LOOK_S: Final = 0.05
 class RoleChild:
     """A role's process. `document` is the configuration file without the health port."""
 
-    def __init__(self, role: Role, document: Mapping[str, Any], folder: Path) -> None:
-        """Write the configuration to `folder`. Nothing is started."""
+    def __init__(
+        self,
+        role: Role,
+        document: Mapping[str, Any],
+        folder: Path,
+        program: Sequence[str] = ("-m", "daemon"),
+    ) -> None:
+        """Write the configuration to `folder`. Nothing is started. `program` is what Python runs."""
         folder.mkdir(parents=True, exist_ok=True)
         self.role: Role = role
         self._port = free_port()
@@ -35,7 +42,7 @@ class RoleChild:
         )
         self._child = Child(
             name=f"davylamp run {role}",
-            command=(sys.executable, "-m", "daemon", "run", role, "--config", str(config)),
+            command=(sys.executable, *program, "run", role, "--config", str(config)),
             log=folder / "role.log",
             environment={k: v for k, v in os.environ.items() if not k.startswith("DAVYLAMP_")},
         )
@@ -52,6 +59,14 @@ class RoleChild:
     def stop(self) -> None:
         """Stop it as an operator does (SIGTERM)."""
         self._child.stop(_STOP_S)
+
+    def freeze(self) -> None:
+        """Hold it where it is (SIGSTOP) until `thaw`."""
+        os.kill(self._child.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on (SIGCONT)."""
+        os.kill(self._child.pid, signal.SIGCONT)
 
     def keep(self) -> None:
         """Start it again if it has ended, as the supervisor and Kubernetes do."""

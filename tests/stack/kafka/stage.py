@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,18 @@ class Stage:
         """Return the configuration; `changes` replace whole sections."""
         return document(self._brokers, self.folder, rule=self._rule) | changes
 
-    def role(self, role: Role, name: str, *, batch_records: int = 100, **changes: Any) -> RoleChild:
+    def role(
+        self,
+        role: Role,
+        name: str,
+        *,
+        batch_records: int = 100,
+        program: Sequence[str] = ("-m", "daemon"),
+        **changes: Any,
+    ) -> RoleChild:
         """Return a worker of a role, not started, with its files below `name`."""
         made = self.document(**changes)
         made["detection"]["batch_records"] = batch_records
-        child = RoleChild(role, made, self.folder / name)
+        child = RoleChild(role, made, self.folder / name, program)
         self._stack.callback(child.stop)
         return child

@@ -1,0 +1,1 @@
+"""pySigma processing pipelines: files that rewrite rules before they are translated."""
