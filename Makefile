@@ -34,7 +34,7 @@ lint: .venv/.dev .venv/.stack
 	$(BIN)/pyright
 
 bench: .venv/.demo
-	@for b in scan unpack ecs finding engines correlations rule_load patterns regression_data \
+	@for b in scan unpack ecs finding engines correlations patterns regression_data \
 	  kafka_to_findings demo_delay conformance; do echo "== $$b"; $(BIN)/python bench/$$b.py || exit 1; done
 
 lock: .venv/.made

@@ -20,13 +20,14 @@ from msgspec import UNSET, DecodeError, Meta, UnsetType
 from connectors.sources.envelope_array import WHOLE
 from connectors.sources.envelope_log_shipper import LIFTS
 from connectors.sources.source import Skeleton
-from detectors.sigma.dispatch import MAX_SEGMENTS
+from detectors.sigma.dispatch import LIST_ITEMS, MAX_SEGMENTS
 from detectors.sigma.path import MISSING, Derived
 from detectors.sigma.value_class import ValueClasses
 
 _REFUSED: Final = (DecodeError, ValueError, OverflowError, RecursionError)
 _TIME: Final[Any] = Annotated[datetime, Meta(tz=True)]
-_PART: Final[Any] = str | int | float | bool | None | UnsetType
+_TEXTS: Final[Any] = Annotated[tuple[str, ...], Meta(max_length=LIST_ITEMS)]
+_PART: Final[Any] = str | int | float | bool | None | _TEXTS | UnsetType
 Sifted: TypeAlias = Callable[..., list[int]]
 _Tree: TypeAlias = "dict[str, _Tree | str]"
 

@@ -24,7 +24,7 @@ from detectors.sigma.value_class import UNKNOWN, ValueClasses
 from detectors.sigma.witness import witness
 
 SORTS: Final = 8192
-_LIST_ITEMS: Final = 8
+LIST_ITEMS: Final = 8
 MAX_SEGMENTS: Final = 4
 """A path of more segments has too many spellings with dots to look for each."""
 _FALSE_TRIES: Final = 64
@@ -219,7 +219,7 @@ def spellings(keys: Sequence[str]) -> tuple[str, ...]:
 
 def _hashed(value: Found) -> object:
     """Return a value that has a hash: short lists of texts (policies, groups) can be sorted by as well."""
-    if isinstance(value, list) and len(value) <= _LIST_ITEMS and all(isinstance(item, str) for item in value):
+    if isinstance(value, list) and len(value) <= LIST_ITEMS and all(isinstance(item, str) for item in value):
         return tuple(value)
     if isinstance(value, list | dict):
         raise UnsortedError

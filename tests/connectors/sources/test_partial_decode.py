@@ -333,6 +333,27 @@ def test_whatever_fields_the_rules_ask_for(paths: list[str], extras: list[dict[s
     passed_by("cloudtrail", engine, partial, [orjson.dumps({**plain, **extra}) for extra in extras] * 2)
 
 
+@pytest.mark.parametrize(
+    ("groups", "passes"),
+    [
+        (["system:authenticated"], True),
+        ([], True),
+        (["a", "system:masters"], False),
+        (["a"] * 9, False),
+        (["a", 1], False),
+        ([["system:masters"]], False),
+        ({"a": "b"}, False),
+    ],
+)
+def test_a_short_list_of_texts_is_sorted_by(groups: Any, passes: bool) -> None:
+    engine = engine_of("kubernetes_audit", [{"user.groups": "system:masters"}])
+    partial = partial_of("kubernetes_audit", engine)
+    assert partial.paths == ("user.groups",)
+    plain = orjson.loads(PLAIN["kubernetes_audit"] % b"")
+    line = orjson.dumps(plain | {"user": {"username": "kim", "groups": groups}})
+    assert passed_by("kubernetes_audit", engine, partial, [line]) == ([line] if passes else [])
+
+
 def test_fields_that_cannot_be_read_alone_are_refused() -> None:
     skeleton = Skeleton("time", {"name": 0}, {}, frozenset({"gone"}))
     for paths in (
