@@ -20,7 +20,7 @@ test: .venv/.demo .venv/.dev
 test-stack: .venv/.demo .venv/.dev .venv/.stack .chart/.made
 	@$(BIN)/python -m pytest $(STACK_TESTS)
 
-# The long faults with up to eight workers on a real Kafka (about 30 minutes): docs/reliability.md.
+# The long faults with up to eight workers on a real Kafka: docs/reliability.md.
 nightly: .venv/.demo .venv/.dev .venv/.stack
 	@$(BIN)/python -m pytest tests/stack/faults --nightly --reliability docs/reliability.md
 
