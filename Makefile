@@ -6,23 +6,30 @@ UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 DEMO ?=
 TESTS ?= tests --ignore=tests/stack
 STACK_TESTS ?= tests/stack
-WORKERS ?= 2
+WORKERS ?= 3
+STACK_WORKERS ?= 3
 
-.PHONY: run test test-stack nightly tested-on lint bench lock clean
+.PHONY: run test test-stack stack-programs nightly tested-on lint bench detection-report lock clean
 
 run: .venv/.demo
 	@exec $(BIN)/davylamp demo $(DEMO)
 
 test: .venv/.demo .venv/.dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # The real servers (Kafka, Elasticsearch, OpenSearch, kube-apiserver, Envoy): needs JDK 17 and 25, Maven and Go.
 test-stack: .venv/.demo .venv/.dev .venv/.stack .chart/.made
-	@$(BIN)/python -m pytest $(STACK_TESTS)
+	@$(BIN)/python -m pytest -n $(STACK_WORKERS) --dist loadscope $(STACK_TESTS)
 
-# The long faults with up to eight workers on a real Kafka: docs/reliability.md.
+# Fetches and builds those servers: minutes the first time, nothing afterwards.
+stack-programs: .venv/.demo .venv/.dev .venv/.stack
+	@PYTHONPATH=.:tests/stack $(BIN)/python -m parts.fetch
+
+# The long faults with up to eight workers on a real Kafka (docs/reliability.md), and docs/crash-matrix.md.
 nightly: .venv/.demo .venv/.dev .venv/.stack
 	@$(BIN)/python -m pytest tests/stack/faults --nightly --reliability docs/reliability.md
+	@$(BIN)/python -m pytest tests/daemon/respond/crash_matrix --nightly --crash-matrix docs/crash-matrix.md
+	@$(BIN)/python -m pytest tests/daemon/respond tests/stack/response_log --ignore tests/daemon/respond/crash_matrix --nightly
 
 # Which claim was tested on which real part: docs/tested-on.md.
 tested-on: .venv/.demo .venv/.dev .venv/.stack
@@ -37,9 +44,13 @@ bench: .venv/.demo
 	@for b in scan unpack ecs finding engines correlations patterns regression_data \
 	  kafka_to_findings demo_delay conformance; do echo "== $$b"; $(BIN)/python bench/$$b.py || exit 1; done
 
+# What the shipped rules find and what they cost on labelled recordings: docs/detection-report.md. SHARED: their folder.
+detection-report: .venv/.demo
+	@$(BIN)/python bench/detection_report.py $(SHARED)
+
 lock: .venv/.made
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	  --custom-compile-command "make lock" -c requirements-constraints.in pyproject.toml -o requirements.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" --group demo -c requirements.lock -o requirements-demo.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

@@ -43,6 +43,10 @@ class Detection(Section):
     rule_cache_dir: Path | None = None
     pipelines: tuple[Path, ...] = ()
     placeholder_sources: PlaceholderSources = PlaceholderSources()
+    inventory: tuple[Path, ...] = ()
+    exceptions: tuple[Path, ...] = ()
+    lifecycle: tuple[Path, ...] = ()
+    flood_per_hour: int = Field(default=1000, ge=0, le=900_000)
     placeholders: dict[str, tuple[str | int | float, ...]] = Field(default_factory=dict)
     repeated_ids: int = Field(default=100_000, ge=0, le=10_000_000)
     batch_records: int = Field(default=2000, ge=1, le=20_000)

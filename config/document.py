@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import yaml
 
@@ -51,7 +51,41 @@ class Document:
         _walk(node, (), name, places, problems)
         if problems:
             raise ConfigurationError(problems)
-        return cls(cast(Tree, yaml.safe_load(text)), places)
+        return cls(_constructed(node, name), places)
+
+
+def _constructed(node: yaml.Node, name: str) -> Tree:
+    """Return the values; a date that is none, or a key that cannot be one, is a problem of its line."""
+    loader: Any = yaml.SafeLoader("")
+    try:
+        return cast(Tree, loader.construct_document(node))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or node.start_mark
+        place = f"{name}:{mark.line + 1}"
+        raise ConfigurationError([Problem(place, "", f"not YAML: {error.problem}")]) from error
+    except ValueError as error:
+        line = _broken_line(node)
+        raise ConfigurationError([Problem(f"{name}:{line}", "", f"not YAML: {error}")]) from error
+    finally:
+        loader.dispose()
+
+
+def _broken_line(node: yaml.Node) -> int:
+    """Return the line of the first scalar that cannot be made a value."""
+    if isinstance(node, yaml.ScalarNode):
+        return node.start_mark.line + 1
+    parts = (
+        [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+    )
+    for part in parts:
+        loader: Any = yaml.SafeLoader("")
+        try:
+            loader.construct_document(part)
+        except ValueError:
+            return _broken_line(part)
+        finally:
+            loader.dispose()
+    return node.start_mark.line + 1
 
 
 def _walk(

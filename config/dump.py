@@ -24,7 +24,8 @@ def revealed(settings: Settings) -> dict[str, object]:
 
 def _plain(value: object, *, reveal: bool) -> object:
     if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name), reveal=reveal) for name in type(value).model_fields}
+        names = (*type(value).model_fields, *(value.model_extra or {}))
+        return {name: _plain(getattr(value, name), reveal=reveal) for name in names}
     if isinstance(value, SecretStr):
         return value.get_secret_value() if reveal else MASK
     if isinstance(value, dict):

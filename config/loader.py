@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast, get_args
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from config.document import Document, KeyPath, Tree, dotted
 from config.errors import ConfigurationError, Problem
+from config.response import TARGET_KINDS, Target
 from config.settings import Settings
 
 PREFIX = "DAVYLAMP_"
@@ -24,11 +25,13 @@ def load(
     *,
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, object] | None = None,
+    target_kinds: Mapping[str, type[Target]] | None = None,
 ) -> Settings:
     """Return the settings of `path` < `environment` (DAVYLAMP_SECTION__KEY) < `flags` (dotted keys).
 
-    `environment` None means none: the caller passes ``os.environ`` on purpose. Raises
-    ConfigurationError with every problem: place, key, what was found, what is allowed.
+    `environment` None means none: the caller passes ``os.environ`` on purpose. With `target_kinds` (kind
+    -> model) each response target is read by its kind's model. Raises ConfigurationError with every
+    problem: place, key, what was found, what is allowed.
     """
     document = Document.read(path) if path is not None else Document({}, {})
     problems: list[Problem] = []
@@ -39,9 +42,10 @@ def load(
     for key, value in (flags or {}).items():
         _put(document, tuple(key.split(".")), value, f"flag {key}", problems)
     try:
-        settings = Settings.model_validate(document.tree)
+        settings = Settings.model_validate(document.tree, context={TARGET_KINDS: target_kinds or {}})
     except ValidationError as error:
-        problems.extend(_problems(error, document, str(path) if path else "settings"))
+        models = list((target_kinds or {}).values())
+        problems.extend(_problems(error, document, str(path) if path else "settings", models))
         raise ConfigurationError(sorted(problems, key=_order)) from None
     if problems:
         raise ConfigurationError(problems)
@@ -70,18 +74,23 @@ def _put(document: Document, keys: KeyPath, value: object, place: str, problems:
     document.places[keys] = place
 
 
-def _problems(error: ValidationError, document: Document, name: str) -> list[Problem]:
+def _problems(
+    error: ValidationError, document: Document, name: str, kinds: Sequence[type[Target]]
+) -> list[Problem]:
     return [
-        _problem(dict(item), document, name) for item in error.errors(include_url=False, include_input=True)
+        _problem(dict(item), document, name, kinds)
+        for item in error.errors(include_url=False, include_input=True)
     ]
 
 
-def _problem(item: Mapping[str, Any], document: Document, name: str) -> Problem:
+def _problem(
+    item: Mapping[str, Any], document: Document, name: str, kinds: Sequence[type[Target]]
+) -> Problem:
     path = _known_path(tuple(item["loc"]), document)
     place = _place(path, document, name)
     kind = str(item["type"])
     if kind == "extra_forbidden":
-        allowed = _allowed_keys(path[:-1])
+        allowed = _allowed_keys(path[:-1], kinds)
         near = difflib.get_close_matches(str(path[-1]), allowed, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return Problem(place, dotted(path), f"is no setting{hint} (allowed: {', '.join(allowed)})")
@@ -127,14 +136,14 @@ def _is_secret(path: KeyPath) -> bool:
     return bool(path) and (path[-1] == "value" or "token" in str(path[-1]))
 
 
-def _allowed_keys(path: KeyPath) -> list[str]:
+def _allowed_keys(path: KeyPath, kinds: Sequence[type[Target]]) -> list[str]:
     """Return the field names of the model at `path`, as far as the annotation tells."""
     models: list[type[BaseModel]] = [Settings]
     for part in path:
         if isinstance(part, int):
             continue
         found = [m for model in models for m in _models_in(_annotation(model, part))]
-        models = found or models
+        models = [*kinds] if kinds and Target in found else found or models
     return sorted({name for model in models for name in model.model_fields})
 
 

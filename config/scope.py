@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from config.cluster import Cluster
+from config.evidence import Evidence
 from config.kafka import LOGIN, Kafka
+from config.own_logins import own_denials
 from config.response import Response
 from config.secret import Secret
 from config.settings import Role, Settings
@@ -14,12 +17,16 @@ _NO_HASH = "0" * 64
 def scoped(settings: Settings, role: Role) -> Settings:
     """Return `settings` without the secrets that `role` has no use for.
 
-    detect, correlate: Kafka. forward: Kafka and its targets. respond: Kafka, SQL, vault, probes,
-    notifiers; approvers by name only. web: SQL and the approvers' hashes.
+    detect, correlate: Kafka; detect: also the key of canaries. forward: Kafka and its targets. respond:
+    Kafka, SQL, vault, cluster, probes, notifiers; approvers by name only, others' logins by name, never to
+    be acted on. web: SQL and the approvers' hashes.
+    None holds the key that signs evidence: only commands read it.
     """
-    update: dict[str, object] = {}
+    update: dict[str, object] = {"evidence": Evidence()}
     if role == "web":
         update["kafka"] = settings.kafka.model_copy(update={name: getattr(Kafka(), name) for name in LOGIN})
+    if role != "detect":
+        update["canary"] = settings.canary.without_key()
     if role != "forward":
         update["forwarding"] = settings.forwarding.model_copy(update={"targets": ()})
     if role != "respond":
@@ -27,6 +34,7 @@ def scoped(settings: Settings, role: Role) -> Settings:
         update["notify"] = ()
         update["response"] = _response_for(settings.response, role)
     if role == "respond":
+        update["response"] = settings.response.model_copy(update={"deny": own_denials(settings)})
         update["web"] = settings.web.model_copy(
             update={
                 "approvers": tuple(
@@ -40,9 +48,8 @@ def scoped(settings: Settings, role: Role) -> Settings:
 
 
 def _response_for(response: Response, role: Role) -> Response:
-    targets = tuple(
-        target.model_copy(update={"probe": target.probe.model_copy(update={"observer_password": Secret()})})
-        for target in response.targets
-    )
+    targets = tuple(target.bare() for target in response.targets)
     database = response.database_url if role == "web" else Secret()
-    return response.model_copy(update={"targets": targets, "database_url": database})
+    containment = response.containment.model_copy(update={"cluster": Cluster()})
+    kept = {"targets": targets, "database_url": database, "containment": containment}
+    return response.model_copy(update=kept)

@@ -7,7 +7,9 @@ from typing import Final, Literal, get_args
 
 from pydantic import Field
 
+from config.canary import Canary
 from config.detection import Detection
+from config.evidence import Evidence
 from config.forwarding import Forwarding
 from config.istio import Istio
 from config.kafka import Kafka
@@ -49,9 +51,11 @@ class Settings(Section):
     state_dir: Path = Path("state")
     kafka: Kafka = Kafka()
     detection: Detection = Detection()
+    canary: Canary = Canary()
     istio: Istio = Istio()
     forwarding: Forwarding = Forwarding()
     response: Response = Response()
+    evidence: Evidence = Evidence()
     vault: Vault = Vault()
     web: Web = Web()
     notify: tuple[Webhook, ...] = ()

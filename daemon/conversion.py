@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from sigma.collection import SigmaCollection
@@ -23,6 +23,7 @@ from detectors.sigma.array_block import is_block
 from detectors.sigma.correlation_bounds import KEY
 from detectors.sigma.document import Refusal, SigmaRuleError, UnsupportedConstructError
 from detectors.sigma.pipeline.pipelines import Pipelines
+from detectors.sigma.placeholders import Placeholders, fill
 from detectors.sigma.reading import Place
 
 Target: TypeAlias = Literal["esql", "lucene", "opensearch", "splunk"]
@@ -61,7 +62,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Converter:
-    """Converts rules of a library for one target. `extra` are pipelines of pySigma's plugins."""
+    """Converts rules of a library for one target. `extra` are pipelines of pySigma's plugins.
+
+    `placeholders` are the values for `expand`, by name; what they leave is for the pipelines.
+    """
 
     library: Library
     target: Target
@@ -69,6 +73,7 @@ class Converter:
     pipelines: Pipelines
     for_backend: ProcessingPipeline
     extra: Sequence[ProcessingPipeline] = ()
+    placeholders: Placeholders = field(default_factory=dict[str, Sequence[str | int | float]])
 
     def convert(self, rule_id: str) -> Query | Refusal:
         """Return the query of a rule or a correlation, or why there is none. Raises nothing else."""
@@ -135,6 +140,7 @@ class Converter:
             if isinstance(rule, SigmaRule):
                 for known in self.library.plain_filters():
                     known.apply_on_rule(rule)
+                fill(rule, self.placeholders)
                 if self.names == "ecs":
                     source = rule.logsource
                     kinds.append(kind_of(LogSource(source.product, source.service, source.category)))

@@ -15,9 +15,12 @@ import orjson
 
 from config.detection import Detection
 from config.errors import ConfigurationError, Problem
+from daemon.holding import Holding, files_of
 from daemon.rule_loader import LoadReport, RuleLoader
 from daemon.rule_paths import rule_files, state_of
 from daemon.ruleset import loader, logged
+from detectors.lifecycle.gate import Gate
+from detectors.lifecycle.state import awake
 from detectors.sigma.document import Refusal
 from detectors.sigma.rule import CorrelationRule, Identity, Rule
 from detectors.sigma.ruleset import RuleSet
@@ -37,23 +40,26 @@ class StreamRules:
         self._known: Counter[tuple[str, str | None]] | None = None
         self._digests = Digests()
         self.digest = ""
+        self.gate = Gate()
 
     def load(self, touched: Collection[str] | None = None) -> tuple[RuleSet, LoadReport]:
         """Load all that is there now. Raises ConfigurationError: the set that was returned last is to stay.
 
-        `touched`: see `RuleLoader.load`.
+        `touched`: see `RuleLoader.load`. `gate` is then what belongs to the set: exceptions and states.
         """
+        holding = Holding.read(self._detection)
         prepared = self._preparing()
         using = self._loader if prepared == self._prepared else loader(self._detection)
         loaded, report = using.load(touched)
-        loaded = streamed(loaded)
+        loaded = awake(streamed(loaded), holding.standings)
         refused = _by_place(loaded.refusals)
         if self._known is None:
             logged(loaded)
         elif new := refused - self._known:
             raise ConfigurationError([_problem(one) for one in loaded.refusals if _place(one) in new])
         self._loader, self._prepared, self._known = using, prepared, refused
-        self.digest = self._digests.of(loaded)
+        self.gate = holding.gate
+        self.digest = _with(self._digests.of(loaded), holding.digest)
         return loaded, report
 
     def look(self) -> object:
@@ -62,11 +68,17 @@ class StreamRules:
             found: object = tuple(rule_files(self._detection.rules))
         except ConfigurationError as error:
             found = str(error)
-        return found, self._preparing()
+        return found, self._preparing(), files_of(self._detection)
 
     def _preparing(self) -> object:
-        allowed = self._detection.placeholder_sources.file
-        return tuple((str(path), state_of(Path(path))) for path in (*self._detection.pipelines, *allowed))
+        detection = self._detection
+        paths = (*detection.pipelines, *detection.placeholder_sources.file, *detection.inventory)
+        return tuple((str(path), state_of(Path(path))) for path in paths)
+
+
+def _with(digest: str, held: str) -> str:
+    """Return the digest of rules and of what holds their findings back; of the rules alone for nothing."""
+    return hashlib.sha256(f"{digest}{held}".encode()).hexdigest()[:16] if held else digest
 
 
 class Digests:

@@ -8,9 +8,11 @@ from pathlib import Path
 import structlog
 
 from config.detection import Detection
+from config.inventory import read_inventory
 from daemon.rule_cache import default_folder
 from daemon.rule_loader import RuleLoader
 from daemon.rule_paths import read_file, rule_files
+from detectors.inventory.shipped import classes, placeholders
 from detectors.rules import builtin
 from detectors.sigma.document import Refusal, RuleDocument
 from detectors.sigma.preparation import Preparation
@@ -38,8 +40,20 @@ def ruleset(detection: Detection) -> RuleSet:
     return loader(detection).load()[0]
 
 
+def placeholders_of(detection: Detection) -> dict[str, tuple[str | int | float, ...]]:
+    """Return the values for `expand`: classes of the inventory, and over them what the settings name.
+
+    Raises ConfigurationError for an inventory file that cannot be read.
+    """
+    added = read_inventory(detection.inventory, classes())
+    return {**placeholders(added), **detection.placeholders}
+
+
 def loader(detection: Detection) -> RuleLoader:
-    """Return what loads the rules of the settings, also again. Raises ConfigurationError for a pipeline."""
+    """Return what loads the rules of the settings, also again.
+
+    Raises ConfigurationError for a pipeline or an inventory.
+    """
     pipelines = None
     if detection.pipelines:
         from daemon.pipelines import pipelines as load_pipelines  # pySigma: heavy
@@ -48,7 +62,7 @@ def loader(detection: Detection) -> RuleLoader:
     folder = detection.rule_cache_dir or default_folder()
     return RuleLoader(
         detection.rules,
-        Preparation(detection.placeholders, pipelines),
+        Preparation(placeholders_of(detection), pipelines),
         shipped=builtin() if detection.builtin_rules else (),
         cache_folder=folder if detection.rule_cache else None,
     )

@@ -29,6 +29,16 @@ class RecentAliases:
     def __len__(self) -> int:
         return len(self._stated)
 
+    def holds(self, alias: Alias) -> bool:
+        """Return whether `alias` is no news, without remembering that it was asked."""
+        a, b = alias.a, alias.b
+        if (a, b) not in self._stated:
+            return False
+        holders = self._holders
+        if a[0] == "address" and holders.get((a, b[0])) != b:
+            return False
+        return b[0] != "address" or holders.get((b, a[0])) == a
+
     def is_news(self, alias: Alias) -> bool:
         """Return whether `alias` differs from what was stated last, and remember it."""
         pair = (alias.a, alias.b)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+from msgspec import Struct, field
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Fields: TypeAlias = "dict[str, Json]"
@@ -42,16 +43,17 @@ class Entity(NamedTuple):
     role: EntityRole
 
 
-class Locator(NamedTuple):
+class Locator(Struct, frozen=True, order=True, gc=False):
     """Where an event lies: Kafka topic, partition, offset, and its index inside the record.
 
-    For a file, `topic` is the file's path and `offset` the 1-based line.
+    For a file, `topic` is the file's path and `offset` the 1-based line. Like `Event` it is a struct because
+    one is made for every record: that takes a quarter of the time that a named tuple or data class takes.
     """
 
     topic: str
     partition: int
     offset: int
-    index: int  # pyright: ignore[reportIncompatibleMethodOverride]
+    index: int
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition}/{self.offset}/{self.index}"
@@ -119,8 +121,7 @@ class SourceProfile(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Event:
+class Event(Struct, gc=False):
     """One event of one source.
 
     `time` is the source's event time in seconds since the epoch (UTC), never the clock.

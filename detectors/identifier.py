@@ -25,24 +25,25 @@ def derive(domain: str, *fields: str) -> str:
     Fields are length-prefixed, so ``("ab", "c")`` and ``("a", "bc")`` differ. Lone surrogates are
     kept (``surrogatepass``): an attacker's text never makes this raise.
     """
-    known = bool(fields) and len(fields[0]) <= _KEPT
-    head = _known_head(domain, fields[0]) if known else _prefixed(domain)
-    text = sha256(head + _prefixed(*fields[known:])).hexdigest()
+    if len(fields) > 1 and len(fields[0]) <= _KEPT and len(fields[1]) <= _KEPT:
+        head, rest = _known_head(domain, fields[0], fields[1]), fields[2:]
+    else:
+        head, rest = _prefixed(domain), fields
+    text = sha256(head + _prefixed(*rest)).hexdigest()
     return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 def _prefixed(*fields: str) -> bytes:
     """Return the fields as bytes, each after its length in eight bytes."""
-    data = bytearray()
+    parts: list[bytes] = []
     for field in fields:
         part = field.encode("utf-8", "surrogatepass")
-        data += len(part).to_bytes(8, "big")
-        data += part
-    return bytes(data)
+        parts += (len(part).to_bytes(8, "big"), part)
+    return b"".join(parts)
 
 
 _known_head: Final = lru_cache(maxsize=1024)(_prefixed)
-"""Of a domain and its first field: for findings the rule's id, so the same ones come again and again."""
+"""Of a domain and its first fields: for findings the rule's id and version, so few come again and again."""
 
 
 def digest16(*fields: str) -> str:

@@ -25,6 +25,21 @@ class ReusedIds:
         self._capacity = max(1, capacity)
         self._first: OrderedDict[str, str] = OrderedDict()
 
+    def clashes(self, event_id: str) -> bool:
+        """Return whether `finding` would speak of an event of `SOURCES` with this id. Changes nothing."""
+        first = self._first.get(event_id.rpartition("/")[0])
+        return first is not None and first != event_id
+
+    def note(self, event_id: str) -> None:
+        """Remember an event of `SOURCES` that does not clash, as `finding` does."""
+        shared = event_id.rpartition("/")[0]
+        if shared in self._first:
+            self._first.move_to_end(shared)
+            return
+        self._first[shared] = event_id
+        if len(self._first) > self._capacity:
+            self._first.popitem(last=False)
+
     def finding(self, event: Event) -> Finding | None:
         """Return a low finding when another event of the same audit id and stage came before, else None."""
         if event.source not in SOURCES:

@@ -8,9 +8,10 @@ from typing import Final, Literal, TypeAlias
 from detectors.event import Alias
 from detectors.finding import Finding
 from detectors.level import Level, rank
-from playbooks.credential import targets_named
+from playbooks.containment import containments_for
 from playbooks.incident import incident_key
 from playbooks.intake import ALIAS_RULE, alias_of
+from playbooks.naming import NOTHING, targets_for
 from playbooks.playbook import Playbook
 from playbooks.policy import Policy
 from playbooks.target import TargetRef
@@ -25,7 +26,9 @@ HUBS: Final = frozenset({"namespace", "node", "image", "host", "bucket", "databa
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do with one finding. `targets` are those that the playbook's rotation shall be planned for.
+    """What to do with one finding. `targets` are those that the playbook's rotation shall be planned for,
+    `containments` what its containment shall be proposed for.
+    `missing` says, a line each, what the finding names and no configured target can act on.
 
     `stale`: older than the freshness limit at first sight; such a finding never pages or acts.
     """
@@ -40,6 +43,8 @@ class Decision:
     title: str = ""
     stale: bool = False
     targets: tuple[TargetRef, ...] = ()
+    containments: tuple[TargetRef, ...] = ()
+    missing: tuple[str, ...] = ()
     alias: Alias | None = None
 
 
@@ -63,7 +68,10 @@ def decide(
     primary = primary_entity(finding)
     step = playbook.rotation if playbook else None
     rotates = step is not None and finding.rule_id not in step.except_rules and not stale
-    targets = tuple(targets_named(finding.entities, policy.targets)) if rotates else ()
+    named = targets_for(finding.entities, policy.targets, policy.own_identities) if rotates else NOTHING
+    cut = playbook.containment if playbook else None
+    cuts = cut is not None and finding.rule_id not in cut.except_rules and not stale
+    off = containments_for(finding.entities, policy.containable, policy.own_identities) if cuts else NOTHING
     return Decision(
         kind="incident",
         level=level,
@@ -74,7 +82,9 @@ def decide(
         primary=primary,
         title=_title(finding, playbook, primary, own_unexplained),
         stale=stale,
-        targets=targets,
+        targets=named.targets,
+        containments=off.targets,
+        missing=(*named.missing, *off.missing),
     )
 
 

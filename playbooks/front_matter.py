@@ -46,7 +46,14 @@ def read(file: str, text: str) -> tuple[Playbook | None, str, int, list[Problem]
 def step_problems(file: str, node: yaml.Node | None, playbook: Playbook) -> list[Problem]:
     """Return what a step lacks: deadline and undo of a verb that changes something, text of a manual one."""
     problems: list[Problem] = []
-    needed = {"rotate.credential": ("mode", "deadline", "undo"), "manual": ("text",)}
+    if playbook.kinds and playbook.rotation is None:
+        line = line_of(node, ("kinds",))
+        problems.append(Problem(file, line, "steps", "none that rotates", "a rotate.credential step"))
+    needed = {
+        "rotate.credential": ("mode", "deadline", "undo"),
+        "contain.workload": ("deadline", "undo"),
+        "manual": ("text",),
+    }
     for index, step in enumerate(playbook.steps):
         for key in needed[step.verb]:
             if getattr(step, key) is None:

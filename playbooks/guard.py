@@ -6,6 +6,7 @@ so that a person decides; `satisfied`, `expired` and `reject` end it. Source: `d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
@@ -13,8 +14,10 @@ from typing import Final, Literal, TypeAlias
 from detectors.event import Fields
 from detectors.finding import rfc3339
 from playbooks.approval import Asked, Tally
+from playbooks.containment import CONTAIN
 from playbooks.playbook import Playbook
 from playbooks.policy import Policy
+from playbooks.schedule import concerns, scheduled
 from playbooks.target import TargetRef
 
 Effect: TypeAlias = Literal["hold", "propose", "satisfied", "expired", "reject"]
@@ -23,12 +26,16 @@ HOUR_S: Final = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one guard said. `effect` is what a failure means; it says nothing when `passed`."""
+    """What one guard said. `effect` is what a failure means; it says nothing when `passed`.
+
+    `people` is how many must agree before such a failure is passed over.
+    """
 
     name: str
     passed: bool
     reason: str
     effect: Effect = "hold"
+    people: int = 1
 
     def to_json(self) -> Fields:
         """Return the verdict as it is kept beside the action."""
@@ -58,7 +65,13 @@ class Recent:
 
 @dataclass(frozen=True, slots=True)
 class GuardContext:
-    """Everything that the guards may look at, read in the transaction that moves the action."""
+    """Everything that the guards may look at, read in the transaction that moves the action.
+
+    `mode_of_action`: contain (the old credential dead first) or orderly. `at_work` counts other actions that
+    a worker holds or that wait for one; `kind_targets` other targets of this kind acted on in the last hour,
+    of `kind_size` configured ones; `siblings` are the states of the incident's other actions on this kind;
+    `failures` those of the verb that its breaker counts.
+    """
 
     now: float
     policy: Policy
@@ -77,6 +90,17 @@ class GuardContext:
     busy: str | None = None
     recent: Recent = Recent()
     targets_of_incident: int = 1
+    mode_of_action: Literal["contain", "orderly"] = "contain"
+    at_work: int = 0
+    kind_targets: int = 0
+    kind_size: int = 1
+    siblings: tuple[str, ...] = ()
+    failures: int = 0
+
+    @property
+    def routine(self) -> bool:
+        """Whether a schedule asked for it: then it needs neither signals nor a fresh event."""
+        return scheduled(self.asked.requester)
 
 
 def kill_switch(context: GuardContext) -> Verdict:
@@ -97,11 +121,13 @@ def configured(context: GuardContext) -> Verdict:
 
 
 def deny_list(context: GuardContext) -> Verdict:
-    """Davylamp never touches what it stands on."""
-    denied = context.target_key in context.policy.denied
-    return Verdict(
-        "deny_list", not denied, "on the deny list" if denied else "not on the deny list", "reject"
-    )
+    """Davylamp never touches what it stands on, nor what the operator says; the entry is named."""
+    keys = {context.target_key, context.target.base_key if context.target else context.target_key}
+    entry = None if context.policy.denied.isdisjoint(keys) else "response.deny"
+    if entry is None and context.target is not None:
+        entry = context.policy.denial(context.target)
+    reason = f"on the deny list: {entry}" if entry else "not on the deny list"
+    return Verdict("deny_list", entry is None, reason, "reject")
 
 
 def rejected(context: GuardContext) -> Verdict:
@@ -137,6 +163,58 @@ def one_at_a_time(context: GuardContext) -> Verdict:
     return Verdict("one_at_a_time", context.busy is None, reason)
 
 
+def concurrency(context: GuardContext) -> Verdict:
+    """Few actions at a time."""
+    limit = context.policy.safety.at_once
+    reason = f"{context.at_work} others are at work, {limit} may be at one time"
+    return Verdict("concurrency", context.at_work < limit, reason)
+
+
+def freeze(context: GuardContext) -> Verdict:
+    """A freeze window leaves an owner's or a target's things alone; two people may contain all the same."""
+    target = context.target
+    held = [
+        (until, window.name)
+        for window in context.policy.freezes
+        if target is not None
+        and concerns(window, target)
+        and (until := window.until(context.now)) is not None
+    ]
+    if not held:
+        return Verdict("freeze", True, "no freeze window holds")
+    until, name = max(held)
+    reason = f"frozen by {name} until {rfc3339(until)}"
+    if context.mode_of_action == "contain" and not context.drill and not context.routine:
+        return Verdict("freeze", False, f"{reason}; two people may override", "propose", people=2)
+    return Verdict("freeze", False, reason)
+
+
+def breaker(context: GuardContext) -> Verdict:
+    """A verb that failed lately is not trusted to start by itself until its breaker is closed."""
+    safety, failures = context.policy.safety, context.failures
+    reason = f"{failures} failures of {context.asked.verb} in {safety.breaker_window_s:.0f} s"
+    closed = failures < safety.breaker_failures
+    return Verdict("breaker", closed, reason if closed else f"{reason}: its breaker is open", "propose")
+
+
+def kind_share(context: GuardContext) -> Verdict:
+    """A small share of a kind's targets in an hour, and a few always."""
+    safety = context.policy.safety
+    limit = max(safety.kind_floor, math.floor(safety.kind_share * context.kind_size))
+    number = context.kind_targets + 1
+    reason = f"{number} of at most {limit} targets of this kind in an hour ({context.kind_size} configured)"
+    return Verdict("kind_share", number <= limit, reason, "propose")
+
+
+def canary(context: GuardContext) -> Verdict:
+    """Of several targets the first is proven before the next begins by itself."""
+    unproven = [state for state in context.siblings if state != "succeeded"]
+    reason = (
+        f"another action of this incident is {unproven[0]}" if unproven else "nothing before it is unproven"
+    )
+    return Verdict("canary", not unproven, reason, "propose")
+
+
 def blast_radius(context: GuardContext) -> Verdict:
     """One incident reaches few targets by itself."""
     limit = context.policy.max_targets_per_incident
@@ -157,10 +235,14 @@ def cooldown(context: GuardContext) -> Verdict:
 
 
 def mode(context: GuardContext) -> Verdict:
-    """Both the settings and the playbook opt in to acting without a click."""
+    """Both the settings and the playbook opt in to acting without a click. Containments never do."""
     playbook = context.playbook
+    if context.asked.verb == CONTAIN:
+        return Verdict("mode", False, "containment is only proposed", "propose")
     if context.policy.mode != "auto":
         return Verdict("mode", False, "the settings say propose", "propose")
+    if context.routine:
+        return Verdict("mode", True, "the settings say auto, and a schedule asks")
     if playbook is None or playbook.auto.mode != "auto":
         return Verdict("mode", False, "the playbook says propose", "propose")
     return Verdict("mode", True, "settings and playbook say auto")
@@ -177,6 +259,8 @@ def drill(context: GuardContext) -> Verdict:
 
 def two_signals(context: GuardContext) -> Verdict:
     """Independent sources agree on who it is."""
+    if context.routine:
+        return Verdict("two_signals", True, "a schedule needs none")
     wanted = context.playbook.auto.signals if context.playbook else 2
     sources = context.signals
     reason = f"{len(sources)} of {wanted} sources agree: {', '.join(sources) or 'none'}"
@@ -185,12 +269,16 @@ def two_signals(context: GuardContext) -> Verdict:
 
 def freshness(context: GuardContext) -> Verdict:
     """The event is not an old story."""
+    if context.routine:
+        return Verdict("freshness", True, f"due at {rfc3339(context.trigger_time)}, and once is enough")
     fresh = context.now - context.trigger_time <= context.policy.times.freshness_s
     return Verdict("freshness", fresh, f"the event happened at {rfc3339(context.trigger_time)}", "propose")
 
 
 def caps(context: GuardContext) -> Verdict:
     """Few automatic actions an hour: by actor, by owner, at the site; a share is kept for fresh actors."""
+    if context.routine:
+        return Verdict("caps", True, "a routine rotation is paced by its kind's share")
     limits, recent = context.policy.caps, context.recent
     for actor in context.actors:
         if recent.by_actor.get(actor, 0) >= limits.per_actor_hour:
@@ -213,6 +301,8 @@ ALWAYS: Final[tuple[Guard, ...]] = (
     expiry,
     kill_switch,
     one_at_a_time,
+    concurrency,
+    freeze,
 )
 AUTOMATIC: Final[tuple[Guard, ...]] = (
     mode,
@@ -222,4 +312,7 @@ AUTOMATIC: Final[tuple[Guard, ...]] = (
     cooldown,
     caps,
     blast_radius,
+    kind_share,
+    canary,
+    breaker,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 from urllib.parse import quote
 
@@ -37,7 +37,10 @@ CloseReason: TypeAlias = Literal[
     "policy_violation",
     "user_acknowledged",
 ]
+ENDS: Final[frozenset[Status]] = frozenset({"recovered", "closed"})
+"""States that say all is well: refused while an old credential is not proven dead."""
 KEY_VERSION: Final = 1
+_SHOWN_DEBTS: Final = 5
 MAX_ID_BYTES: Final = 512
 
 _LEGAL: Final[Mapping[Status, frozenset[Status]]] = {
@@ -53,6 +56,10 @@ _LEGAL: Final[Mapping[Status, frozenset[Status]]] = {
 
 class IllegalTransitionError(ValueError):
     """An incident cannot go from one state to another; the message names both and what is allowed."""
+
+
+class DebtOwedError(IllegalTransitionError):
+    """An incident cannot end: old credentials of it are not proven dead; the message names them."""
 
 
 def parse_status(text: str) -> Status:
@@ -72,6 +79,15 @@ def check_transition(status: Status, to_status: Status) -> None:
     if to_status not in _LEGAL[status]:
         ways = ", ".join(sorted(_LEGAL[status]))
         raise IllegalTransitionError(f"an incident cannot go from {status} to {to_status}; allowed: {ways}")
+
+
+def check_debt(to_status: Status, owed: Sequence[str]) -> None:
+    """Raise DebtOwedError when an incident shall end while the old credentials `owed` may be alive."""
+    if to_status not in ENDS or not owed:
+        return
+    more = f" and {len(owed) - _SHOWN_DEBTS} more" if len(owed) > _SHOWN_DEBTS else ""
+    names = "; ".join(owed[:_SHOWN_DEBTS])
+    raise DebtOwedError(f"an incident cannot be {to_status}: not proven dead yet: {names}{more}")
 
 
 def bounded_id(text: str, limit: int = MAX_ID_BYTES) -> str:

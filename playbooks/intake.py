@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, cast, get_args
+
+from msgspec.structs import replace
 
 from detectors.event import Alias, Entity, EntityRole, EntityType
 from detectors.finding import Finding

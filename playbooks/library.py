@@ -37,7 +37,8 @@ def check(texts: Sequence[PlaybookText]) -> tuple[dict[str, Playbook], list[Prob
     rules: dict[str, str] = {}
     for file, text in texts:
         playbook, body, first_line, found = front_matter.read(file, text)
-        sections, wrong = lint.sections(file, body, first_line)
+        fallback = playbook is not None and bool(playbook.kinds)
+        sections, wrong = lint.sections(file, body, first_line, fallback=fallback)
         found += wrong + lint.text_problems(file, body, first_line)
         found += lint.length_problems(file, sections, first_line)
         problems += found
@@ -64,6 +65,12 @@ def _clashes(playbook: Playbook, known: Mapping[str, Playbook], rules: Mapping[s
         if other.startswith("playbooks/library/") == playbook.file.startswith("playbooks/library/"):
             problems.append(
                 Problem(playbook.file, 1, "id", f"{playbook.id!r}, also in {other}", "each id once")
+            )
+    for kind in playbook.kinds:
+        other = next((p for p in known.values() if kind in p.kinds and p.id != playbook.id), None)
+        if other is not None:
+            problems.append(
+                Problem(playbook.file, 1, "kinds", f"{kind!r}, also of {other.id}", "each kind once")
             )
     for rule in playbook.rules:
         owner = rules.get(rule, playbook.id)

@@ -1,4 +1,7 @@
-"""What a playbook's text must have: seven sections in order, quoted values, expected output, no loose end."""
+"""What a playbook's text must have: its sections in order, quoted values, expected output, no loose end.
+
+The page of a kind of credential has one section more: what to do by hand when the vault is down.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Final
 from jinja2 import TemplateSyntaxError, meta
 
 from playbooks.page import ENVIRONMENT, VALUES
-from playbooks.playbook import SECTIONS, Problem
+from playbooks.playbook import FALLBACK, SECTIONS, WITH_FALLBACK, Problem
 
 _HEADING: Final = re.compile(r"##\s+(.+?)\s*\Z")
 _FENCE: Final = re.compile(r"(`{3,})\s*(\w*)\s*\Z")
@@ -17,11 +20,14 @@ _EXPRESSION: Final = re.compile(r"\{\{(.*?)\}\}")
 _MARK: Final = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "T" + "BD", "X" * 3)) + r")\b")
 _LINK: Final = re.compile(r"\]\(([^)\s]*)\)")
 _SHELL: Final = frozenset({"sh", "sql"})
+_VAULT: Final = re.compile(r"(?:^|[|;&(]\s*|\bsudo\s+)\s*(?:bao|vault)\s")
 MAX_FIRST_SCREEN: Final = 60
 
 
-def sections(file: str, body: str, first_line: int) -> tuple[dict[str, str], list[Problem]]:
-    """Return heading -> text, and what is wrong with headings."""
+def sections(
+    file: str, body: str, first_line: int, *, fallback: bool = False
+) -> tuple[dict[str, str], list[Problem]]:
+    """Return heading -> text, and what is wrong with headings. `fallback`: that section must be there."""
     found: dict[str, list[str]] = {}
     lines: dict[str, int] = {}
     problems: list[Problem] = []
@@ -39,15 +45,30 @@ def sections(file: str, body: str, first_line: int) -> tuple[dict[str, str], lis
         name = str(heading.group(1))
         if name in found:
             problems.append(Problem(file, number, "heading", f"{name!r} twice", "each once"))
-        if name not in SECTIONS:
-            problems.append(Problem(file, number, "heading", repr(name), ", ".join(SECTIONS)))
+        if name not in WITH_FALLBACK:
+            problems.append(Problem(file, number, "heading", repr(name), ", ".join(WITH_FALLBACK)))
         found[name], lines[name], current = [], number, name
-    for name in SECTIONS:
+    wanted = WITH_FALLBACK if fallback or FALLBACK in found else SECTIONS
+    for name in wanted:
         if not "".join(found.get(name, ())).strip():
             problems.append(Problem(file, lines.get(name, first_line), "section", f"no {name!r}", "text"))
-    if not problems and tuple(found) != SECTIONS:
-        problems.append(Problem(file, first_line, "headings", ", ".join(found), ", ".join(SECTIONS)))
+    if not problems and tuple(found) != wanted:
+        problems.append(Problem(file, first_line, "headings", ", ".join(found), ", ".join(wanted)))
+    if FALLBACK in lines:
+        problems += _needs_vault(file, found[FALLBACK], lines[FALLBACK])
     return {name: "\n".join(text).strip() for name, text in found.items()}, problems
+
+
+def _needs_vault(file: str, text: list[str], heading: int) -> Iterator[Problem]:
+    """Refuse, in the section for a vault that is down, commands of the vault, and a section without any."""
+    blocks = 0
+    for number, line in enumerate(text, heading + 1):
+        fence = _FENCE.match(line.strip())
+        blocks += fence is not None and fence.group(2) in _SHELL
+        if _VAULT.search(line):
+            yield Problem(file, number, "command", repr(line.strip()[:60]), "commands that need no vault")
+    if not blocks:
+        yield Problem(file, heading, "section", "no command", "a sh or sql block in " + repr(FALLBACK))
 
 
 def text_problems(file: str, body: str, first_line: int) -> list[Problem]:

@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from playbooks.playbook import SECTIONS, Playbook
+from playbooks.playbook import Playbook
 
 MAX_VALUE: Final = 300
 VALUES: Final[Mapping[str, str]] = {
@@ -126,7 +126,7 @@ def render(playbook: Playbook, values: Mapping[str, str]) -> str:
     """Return the page as Markdown with `values` filled in; a value not known reads NOT-KNOWN-name."""
     known = {name: values.get(name) or f"NOT-KNOWN-{name.replace('_', '-').upper()}" for name in VALUES}
     parts = [f"# {markdown_text(playbook.title)}", ""]
-    for name in SECTIONS:
+    for name in playbook.headings:
         text = ENVIRONMENT.from_string(playbook.sections[name]).render(known)
         parts += [f"## {name}", "", text.strip(), ""]
     parts.append(f"Playbook {playbook.id} {playbook.version}, kept by {markdown_text(playbook.owner)}.")

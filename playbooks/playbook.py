@@ -17,7 +17,9 @@ SECTIONS: Final = (
     "Who to wake",
     "Afterwards",
 )
-Verb: TypeAlias = Literal["rotate.credential", "manual"]
+FALLBACK: Final = "If the vault is down"
+WITH_FALLBACK: Final = (*SECTIONS[:3], FALLBACK, *SECTIONS[3:])
+Verb: TypeAlias = Literal["rotate.credential", "contain.workload", "manual"]
 _DURATION: Final = re.compile(r"(\d{1,5})(s|m|h)\Z")
 _UNIT: Final[Mapping[str, int]] = {"s": 1, "m": 60, "h": 3600}
 
@@ -65,7 +67,8 @@ class Auto(_Part):
 
 
 class PlaybookStep(_Part):
-    """One step. A `rotate.credential` step says its mode, deadline and undo; a `manual` one its text.
+    """One step. A `rotate.credential` step says its mode, deadline and undo, a `contain.workload` one its
+    deadline and undo; a `manual` one its text.
 
     `except_rules`: rules whose findings name a credential that nobody got; they call for no rotation.
     """
@@ -81,13 +84,18 @@ class PlaybookStep(_Part):
 
 
 class Playbook(_Part):
-    """A playbook's front matter, its text by section, and the file that it came from."""
+    """A playbook's front matter, its text by section, and the file that it came from.
+
+    `kinds` are the kinds of targets whose page it is: drills and schedules follow it, and it must have the
+    section `FALLBACK`.
+    """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9-]{1,63}$")
     version: str = Field(pattern=r"^\d{1,4}\.\d{1,4}\.\d{1,4}$")
     title: str = Field(min_length=3, max_length=120)
     owner: str = Field(min_length=1, max_length=64)
     rules: tuple[str, ...] = ()
+    kinds: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,63}$")], ...] = ()
     attack: tuple[Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")], ...] = Field(min_length=1)
     false_positives: tuple[Annotated[str, Field(min_length=3)], ...] = Field(min_length=1)
     auto: Auto = Auto()
@@ -96,6 +104,16 @@ class Playbook(_Part):
     file: str = Field(default="", exclude=True)
 
     @property
+    def headings(self) -> tuple[str, ...]:
+        """The sections that its page has, in order."""
+        return WITH_FALLBACK if self.kinds or FALLBACK in self.sections else SECTIONS
+
+    @property
     def rotation(self) -> PlaybookStep | None:
         """The step that rotates a credential, if there is one."""
         return next((step for step in self.steps if step.verb == "rotate.credential"), None)
+
+    @property
+    def containment(self) -> PlaybookStep | None:
+        """The step that proposes to cut a workload off, if there is one."""
+        return next((step for step in self.steps if step.verb == "contain.workload"), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -11,7 +11,14 @@ from detectors.finding import rfc3339
 from playbooks.target import TargetRef
 
 CheckName: TypeAlias = Literal[
-    "negative_control", "new_accepted", "old_refused", "sessions_gone", "consumers"
+    "negative_control",
+    "new_accepted",
+    "old_refused",
+    "sessions_gone",
+    "consumers",
+    "object_stands",
+    "selects_exactly",
+    "nothing_overrides",
 ]
 Grade: TypeAlias = Literal["A", "B", "C"]
 MIN_REFUSALS: Final = 3
@@ -47,26 +54,34 @@ class Check:
         }
 
 
-def grade(checks: Sequence[Check], *, pooled: bool = False, tried_old: bool = True) -> Grade | None:
+def grade(
+    checks: Sequence[Check],
+    *,
+    pooled: bool = False,
+    tried_old: bool = True,
+    without: Collection[CheckName] = (),
+) -> Grade | None:
     """Return the grade (contracts, section 5), or None when the proof failed.
 
     A: negative_control, new_accepted, old_refused, sessions_gone pass, and old_refused has at least
     three refusals over at least 3 s (10 s behind a pooler). B: the old value cannot be tried
-    (`tried_old` false) and the rest passes. C is never computed here: it is the API's word alone.
+    (`tried_old` false) or the kind has no such check (`without`: a revoked token has no successor), and
+    the rest passes. C is never computed here: it is the API's word alone.
     """
     by_name: Mapping[str, Check] = {check.name: check for check in checks}
-    for name in ("negative_control", "new_accepted", "sessions_gone"):
-        if name not in by_name or not by_name[name].passed:
-            return None
-    if "consumers" in by_name and not by_name["consumers"].passed:
+    if not all(check.passed for check in by_name.values()):
+        return None
+    needed: tuple[CheckName, ...] = ("negative_control", "new_accepted", "sessions_gone")
+    if any(name not in by_name and name not in without for name in needed):
         return None
     if not tried_old:
         return "B"
     old = by_name.get("old_refused")
-    if old is None or not old.passed or old.attempts < MIN_REFUSALS:
+    if old is None or old.attempts < MIN_REFUSALS:
         return None
-    needed = MIN_REFUSED_POOLED_S if pooled else MIN_REFUSED_S
-    return "A" if old.last - old.first >= needed else None
+    if old.last - old.first < (MIN_REFUSED_POOLED_S if pooled else MIN_REFUSED_S):
+        return None
+    return "A" if all(name in by_name for name in needed) else "B"
 
 
 @dataclass(frozen=True, slots=True)

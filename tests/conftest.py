@@ -9,15 +9,40 @@ from pathlib import Path
 
 import pytest
 from parts import tested_on
+from parts.cache import keep_programs
 
 from daemon.demo.parts.broker import BrokerPart
 
+LONGEST = (
+    "differential/test_differential.py",
+    "daemon/demo/test_demo_whole.py",
+    "daemon/correlate/test_correlate_on_broker.py",
+    "daemon/respond/test_respond_role.py",
+    "daemon/respond/test_life_cycles.py",
+    "daemon/reload/test_reload_on_broker.py",
+    "daemon/detect/test_detect_role.py",
+    "daemon/cli/test_replay_kafka.py",
+    "public_rules/test_rule_parts.py",
+    "daemon/respond/crash_matrix/test_crash_matrix.py",
+    "daemon/respond/test_rotation_end_to_end.py",
+    "daemon/web/test_web_browser.py",
+)
+"""The files that take longest: they begin first, so that no worker is alone with one of them at the end."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--tested-on FILE` writes the claims of the collected tests."""
+    parser.addoption(
+        "--nightly", action="store_true", help="the long faults, eight workers, every crash cell"
+    )
     parser.addoption("--tested-on", type=Path, help="write the claims of the collected tests to this file")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest files begin first; the rest keeps its order."""
+    places = {Path(__file__).parent / file: place for place, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -48,7 +73,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_rules_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep compiled rules in a folder of this run, not in that of the person who runs the tests."""
+    """Keep compiled rules in a folder of this run, not in that of the person who runs the tests.
+
+    The servers of tests/stack stay where they are: to fetch and build them takes minutes.
+    """
+    keep_programs()
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 

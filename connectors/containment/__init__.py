@@ -1,1 +1,1 @@
-"""Containments: one file a verb (quarantine of a workload, denial in the mesh). This release ships none."""
+"""Containments: one file a verb. A file here that says CONTAINMENT is in the catalogue."""

@@ -29,11 +29,15 @@ class Acl(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the rights are on: raw topics, consumer groups by role, and correlate's changelog topics."""
+    """What the rights are on: raw topics, consumer groups by role, and correlate's changelog topics.
+
+    `canaries` are the raw topics that detect sends canaries to.
+    """
 
     raw: Sequence[str]
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     changelogs: Sequence[str] = ()
+    canaries: Sequence[str] = ()
 
 
 def acls(names: Names, principals: Mapping[Holder, str]) -> list[Acl]:
@@ -65,7 +69,7 @@ def _rights(holder: Holder, names: Names) -> Iterator[tuple[Resource, str, Opera
 def _reads(holder: Holder, names: Names) -> Sequence[str]:
     match holder:
         case "detect":
-            return names.raw
+            return (*names.raw, VERDICTS)
         case "correlate":
             return (MATCHES, FLOWS, VERDICTS, *names.changelogs)
         case "respond":
@@ -83,7 +87,7 @@ def _reads(holder: Holder, names: Names) -> Sequence[str]:
 def _writes(holder: Holder, names: Names) -> Sequence[str]:
     match holder:
         case "detect":
-            return (MATCHES, FLOWS, FINDINGS, DEAD_LETTERS)
+            return (MATCHES, FLOWS, FINDINGS, DEAD_LETTERS, *names.canaries)
         case "correlate":
             return (FINDINGS, *names.changelogs)
         case "respond":

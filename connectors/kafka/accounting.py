@@ -26,4 +26,4 @@ async def account(lanes: Sequence[Lane], loss: Loss, checkpoint: Checkpoint) -> 
     )
     counters = dict(checkpoint.counters)
     add(counters, {LOST: loss.count})
-    return Checkpoint(loss.resumed, counters)
+    return Checkpoint(loss.resumed, counters, checkpoint.logs)

@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from config.kafka import Kafka
 from connectors.kafka.client import admin_options
 from connectors.kafka.probe import SHUT_OUT, why_no_entry
+from connectors.kafka.starting import started
 
 
 @asynccontextmanager
@@ -17,7 +18,7 @@ async def administering(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
     """Give a started admin client and close it. Raises NoEntryError, and aiokafka.errors.KafkaError."""
     admin = AIOKafkaAdminClient(**admin_options(kafka))
     try:
-        await admin.start()
+        await started(admin)
         yield admin
     except SHUT_OUT as error:
         raise await why_no_entry(kafka) or error from None

@@ -31,14 +31,19 @@ class Loss:
     """Records that were gone before they could be read. `records` is None when nobody can know how many.
 
     `retention`: the log begins after the place where reading stood. `recreated`: the log ends
-    before it, or begins anew: the topic was deleted or the broker lost it.
+    before it, or begins anew: the topic was deleted or the broker lost it. `reset`: somebody else committed
+    an offset, and reading goes on there.
+
+    `expected`: where reading stood, None when that is not known. `topic_id`: the id of the new log, where
+    the broker tells ids.
     """
 
     tp: TopicPartition
-    kind: Literal["retention", "recreated"]
-    expected: int
+    kind: Literal["retention", "recreated", "reset"]
+    expected: int | None
     resumed: int
     records: int | None
+    topic_id: str = ""
 
     @property
     def count(self) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -34,6 +35,7 @@ from connectors.kafka.probe import reason_of
 from connectors.kafka.producer import Report
 from connectors.kafka.reading import Place, Reading
 from connectors.kafka.resuming import look, resume
+from connectors.kafka.topic_id import topic_ids
 from connectors.kafka.watching import check_group, fetch_position, hidden_topics
 
 _POLL_MS = 250
@@ -41,6 +43,7 @@ _STALE_S = 4.0
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 _CLOSE_S = 1.5
+_VERIFY_S = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class BatchConsumer(Reading):
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _ledger: Ledger = field(init=False)
     _busy: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock])
+    _verified: dict[str, float] = field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
         """Make the ledger."""
@@ -182,13 +186,14 @@ class BatchConsumer(Reading):
 
     async def _prepare(self, consumer: AIOKafkaConsumer, epoch: int) -> bool:
         """Find the places of this assignment and seek there; False when it is over already."""
-        found = await look(self.kafka, consumer, self._ledger, sorted(self._owned))
+        found = await look(self.kafka, consumer, self._ledger, sorted(self._owned), self._topics())
         if epoch != self._ledger.epoch:
             return False
-        places, stale = await resume(found, self.lanes, self.reread)
+        places, stale = await resume(found, self.lanes, self.reread, self.store.metadata)
         if not await self._write(consumer, epoch, stale):
             return False
         self.places = places
+        self._verified = dict.fromkeys((lane.name for lane in self.lanes), 0.0)
         for lane in self.lanes:
             async with self._busy[lane.name]:
                 if epoch != self._ledger.epoch:
@@ -208,10 +213,10 @@ class BatchConsumer(Reading):
         since is read again at once: the broker may not know yet that the partition moved on.
         """
         outcome = await self._ledger.write(consumer, epoch, checkpoints)
-        if outcome != "written" and epoch == self._ledger.epoch:
+        if outcome == "stale":
+            self._look_again(epoch)
+        elif outcome != "written" and epoch == self._ledger.epoch:
             self._ready_epoch = -1
-            if outcome == "stale":
-                self._changed.set()
         return outcome == "written"
 
     async def _lane(self, lane: Lane, consumer: AIOKafkaConsumer) -> None:
@@ -229,10 +234,33 @@ class BatchConsumer(Reading):
             async with lock:
                 if self._ready_epoch != epoch or epoch != self._ledger.epoch:
                     self._give_back(consumer, polled)
+                elif not await self._same_logs(lane, consumer, mine):
+                    self._look_again(epoch)
                 elif polled:
                     await self._batch(lane, consumer, epoch, polled, after)
                 else:
                     await self._pass_holes(consumer, epoch, mine)
+
+    async def _same_logs(
+        self, lane: Lane, consumer: AIOKafkaConsumer, mine: Sequence[TopicPartition]
+    ) -> bool:
+        """Ask at most once a second whether the topics are still those that we began to read.
+
+        Offsets alone do not tell a log from one that was made anew and is as long.
+        """
+        now = time.monotonic()
+        if now < self._verified.get(lane.name, 0.0) + _VERIFY_S:
+            return True
+        ids = await topic_ids(consumer, mine)
+        self._verified[lane.name] = now
+        known = ((tp, self.places[tp].checkpoint.logs.get(tp.topic)) for tp in mine)
+        return all(log is None or ids.get(tp.topic, log.topic_id) == log.topic_id for tp, log in known)
+
+    def _look_again(self, epoch: int) -> None:
+        """Stop reading and find all places anew, in the same assignment."""
+        if epoch == self._ledger.epoch:
+            self._ready_epoch = -1
+            self._changed.set()
 
     async def _batch(
         self,
@@ -256,7 +284,9 @@ class BatchConsumer(Reading):
         for batch in batches:
             counters: Counters = dict(before[batch.tp].counters)
             add(counters, deltas.get(batch.tp, {}))
-            fresh[batch.tp] = Checkpoint(max(batch.committed, after[batch.tp]), counters)
+            fresh[batch.tp] = Checkpoint(
+                max(batch.committed, after[batch.tp]), counters, before[batch.tp].logs
+            )
         await self._move_on(consumer, epoch, fresh, after)
 
     async def _pass_holes(
@@ -276,7 +306,7 @@ class BatchConsumer(Reading):
             if not await self._gap(consumer, epoch, tp, position, place):
                 return
             known = place.checkpoint
-            fresh[tp] = Checkpoint(max(known.offset, position), known.counters)
+            fresh[tp] = Checkpoint(max(known.offset, position), known.counters, known.logs)
             after[tp] = position
         if fresh:
             await self._move_on(consumer, epoch, fresh, after)

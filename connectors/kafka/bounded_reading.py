@@ -17,6 +17,7 @@ from config.kafka import Kafka
 from connectors.kafka.batch import Record
 from connectors.kafka.client import FETCH_PARTITION_BYTES, FETCH_TOTAL_BYTES, connection_options
 from connectors.kafka.log_end import log_ends
+from connectors.kafka.starting import started
 from connectors.kafka.watching import fetch_position
 
 _POLL_MS: Final = 500
@@ -35,7 +36,7 @@ async def ungrouped(kafka: Kafka) -> AsyncIterator[AIOKafkaConsumer]:
         fetch_max_bytes=FETCH_TOTAL_BYTES,
     )
     try:
-        await consumer.start()
+        await started(consumer)
         yield consumer
     finally:
         await consumer.stop()

@@ -21,7 +21,13 @@ import orjson
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from config.settings import Settings
-from connectors.kafka.checkpoint import Checkpoint, CheckpointStore, CommitMetadata, read_counters
+from connectors.kafka.checkpoint import (
+    Checkpoint,
+    CheckpointStore,
+    CommitMetadata,
+    read_counters,
+    read_logs,
+)
 from connectors.kafka.error import CheckpointLostError, CheckpointUnreadableError
 
 _SCHEMA: Final = "davylamp.checkpoint/1"
@@ -79,7 +85,11 @@ class CheckpointFile:
         document = {
             "schema": _SCHEMA,
             "partitions": {
-                f"{tp.topic}/{tp.partition}": {"offset": value.offset, "counters": value.counters}
+                f"{tp.topic}/{tp.partition}": {
+                    "offset": value.offset,
+                    "counters": value.counters,
+                    "logs": {topic: list(log) for topic, log in value.logs.items() if topic == tp.topic},
+                }
                 for tp, value in held.items()
             },
         }
@@ -123,7 +133,8 @@ def _entries(document: dict[str, object]) -> Iterator[tuple[TopicPartition, Chec
         offset = entry["offset"]
         if not isinstance(offset, int) or offset < 0:
             raise ValueError(f"offset of {name}")
-        yield TopicPartition(topic, int(partition)), Checkpoint(offset, read_counters(entry["counters"]))
+        checkpoint = Checkpoint(offset, read_counters(entry["counters"]), read_logs(entry.get("logs")))
+        yield TopicPartition(topic, int(partition)), checkpoint
 
 
 def store_for(settings: Settings, group: str) -> CheckpointStore:

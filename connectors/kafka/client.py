@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from config.kafka import Kafka
+from connectors.kafka.header_names import read_any_header_name
 from connectors.kafka.tls import FollowedContext
 from connectors.kafka.token import FollowedToken
 
@@ -22,6 +23,7 @@ def connection_options(kafka: Kafka) -> dict[str, Any]:
 
     Raises config.secret.SecretUnreadableError, and OSError for an unreadable certificate file.
     """
+    read_any_header_name()
     options: dict[str, Any] = {
         "bootstrap_servers": list(kafka.brokers),
         "client_id": CLIENT_ID,

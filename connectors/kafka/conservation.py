@@ -17,6 +17,8 @@ EVENTS_UNPACKED: Final = "events:unpacked"
 RECORD_OUTCOMES: Final = ("records:unpacked", "records:rejected", "records:control", "records:empty")
 EVENT_OUTCOMES: Final = ("events:accepted", "events:repeated", "events:rejected")
 IGNORED: Final = "events:ignored:"
+CANARIES_CARRIED: Final = "canary:carried"
+CANARY_OUTCOMES: Final = ("canary:accepted", "canary:refused:")
 
 ITEMS_READ: Final = "items:read"
 DELIVERY_OUTCOMES: Final = (
@@ -48,6 +50,7 @@ def detect_violations(counters: Mapping[str, int]) -> list[str]:
 
     Records: read = unpacked + rejected + control + empty.
     Events: unpacked = accepted + repeated + rejected + ignored.
+    Records that carry a canary's header: carried = accepted + refused (they are events besides).
     """
     violations: list[str] = []
     read = counters.get(RECORDS_READ, 0)
@@ -59,6 +62,10 @@ def detect_violations(counters: Mapping[str, int]) -> list[str]:
     events += sum(count for name, count in counters.items() if name.startswith(IGNORED))
     if unpacked != events:
         violations.append(f"events: unpacked {unpacked}, accounted for {events}")
+    carried = counters.get(CANARIES_CARRIED, 0)
+    judged = sum(count for name, count in counters.items() if name.startswith(CANARY_OUTCOMES))
+    if carried != judged:
+        violations.append(f"canaries: carried {carried}, accounted for {judged}")
     return violations
 
 

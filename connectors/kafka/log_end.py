@@ -13,6 +13,7 @@ from aiokafka.structs import TopicPartition
 
 from config.kafka import Kafka
 from connectors.kafka.client import connection_options
+from connectors.kafka.starting import started
 from connectors.kafka.watching import fetch_position
 
 _POLL_MS = 300
@@ -26,7 +27,7 @@ async def log_ends(kafka: Kafka, listed: Mapping[TopicPartition, int]) -> dict[T
     if not listed:
         return {}
     consumer = AIOKafkaConsumer(**connection_options(kafka), auto_offset_reset="earliest")
-    await consumer.start()
+    await started(consumer)
     try:
         consumer.assign(sorted(listed))
         for tp, offset in listed.items():

@@ -79,12 +79,12 @@ def _sums(standings: Standings) -> dict[tuple[str, str, str, str], int]:
 
 
 def by_source(standings: Standings) -> dict[str, Counters]:
-    """Return the counters of all partitions summed by source, without the losses."""
+    """Return the counters of all partitions summed by source, without the losses and other single words."""
     out: dict[str, Counters] = {}
     for standing in standings.values():
         counters = out.setdefault(standing.source, {})
         for name, count in standing.counters.items():
-            if name != LOST:
+            if ":" in name:
                 counters[name] = counters.get(name, 0) + count
     return out
 

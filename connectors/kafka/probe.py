@@ -210,10 +210,11 @@ async def _certificate_alert(host: str, port: int, kafka: Kafka) -> str:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(host, port, ssl=FollowedContext.of(kafka))
-            try:
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
                 await reader.read(1)
-            finally:
-                writer.close()
+        finally:
+            await _ended(writer)
     except ssl.SSLError as error:
         words = (error.reason or "").replace("_", " ").lower()
         return words if "certificate" in words or "unknown ca" in words else ""

@@ -12,7 +12,9 @@ from aiokafka.errors import KafkaError
 
 from config.kafka import Kafka
 from connectors.kafka.client import producer_options
+from connectors.kafka.partitioner import RememberingPartitioner
 from connectors.kafka.probe import reason_of
+from connectors.kafka.starting import started
 
 Report: TypeAlias = Callable[[bool, str], None]
 _SLOW_S: Final = 3.0
@@ -38,6 +40,7 @@ class ConfirmedProducer:
         self._report = report
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._partitioner = RememberingPartitioner()
         self._log = structlog.get_logger("davylamp.kafka.producer")
 
     async def send_all(self, messages: Sequence[Message]) -> None:
@@ -62,6 +65,23 @@ class ConfirmedProducer:
         left, reason = await self._attempt(list(messages))
         self._report(not left, f"output not confirmed: {reason}" if left else "")
         return not left
+
+    async def send_placed(self, message: Message, timeout_s: float) -> int | None:
+        """Try once to write `message`; return its offset, None when it is not confirmed in time.
+
+        It may have been written all the same.
+        """
+        topic, key, value, headers, partition = message
+        reason = ""
+        try:
+            async with asyncio.timeout(timeout_s):
+                producer = await self._started()
+                sent = await producer.send(topic, value, key, partition, headers=list(headers))
+                return (await asyncio.shield(sent)).offset
+        except (KafkaError, OSError) as error:
+            reason = "no answer" if isinstance(error, TimeoutError) else await self._reason(error, topic)
+        self._log.warning("not confirmed", topic=topic, reason=reason)
+        return None
 
     async def partitions(self, topic: str) -> int:
         """Return how many partitions `topic` has. Raises KafkaError (brokers away, topic refused)."""
@@ -122,9 +142,9 @@ class ConfirmedProducer:
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._producer is None:
-                producer = AIOKafkaProducer(**producer_options(self._kafka))
+                producer = AIOKafkaProducer(**producer_options(self._kafka), partitioner=self._partitioner)
                 try:
-                    await producer.start()
+                    await started(producer)
                 except BaseException:
                     await producer.stop()
                     raise

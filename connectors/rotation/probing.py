@@ -13,13 +13,12 @@ from typing import Final
 
 from config.response import DatabaseProbe
 from connectors.rotation.login import Login, try_login
+from connectors.rotation.refusing import Refusals
 from connectors.vault.secret_text import SecretText
 from playbooks.ports import Clock, StepFailedError
-from playbooks.proof import MIN_REFUSALS, MIN_REFUSED_POOLED_S, MIN_REFUSED_S, Check, CheckName
+from playbooks.proof import MIN_REFUSED_POOLED_S, MIN_REFUSED_S, Check, CheckName
 
 PROBE_TIMEOUT_S: Final = 2.0
-_MARGIN_S: Final = 0.05
-_MAX_UNANSWERED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +72,9 @@ class Prober:
 
         At least three refusals over at least 3 s, 10 s behind a pooler; takes that long.
         """
-        needed = (MIN_REFUSED_POOLED_S if self.probe.pooled else MIN_REFUSED_S) + _MARGIN_S
-        pause = needed / MIN_REFUSALS
-        first, begun = self.now(), self.monotonic()
-        refusals = unanswered = 0
-        while True:
-            answer = self.login(password)
-            if answer.verdict == "accepted":
-                check = self._check("old_refused", False, refusals + 1, first, answer.code)
-                raise StepFailedError("the old password is still let in", retry=True, checks=[check])
-            if answer.verdict == "refused":
-                refusals += 1
-                last = self.now()
-                if refusals >= MIN_REFUSALS and last - first >= needed and self.monotonic() - begun >= needed:
-                    return Check("old_refused", True, refusals, first, last, self.observer, answer.code)
-            else:
-                unanswered += 1
-                if unanswered >= _MAX_UNANSWERED:
-                    raise StepFailedError(
-                        f"the database does not answer ({answer.code})", retry=True, unavailable="database"
-                    )
-            left = needed - (self.monotonic() - begun)
-            self.sleep(min(pause, left) if left > 0 else pause / 10)
+        needed = MIN_REFUSED_POOLED_S if self.probe.pooled else MIN_REFUSED_S
+        refusals = Refusals(needed, self.now, self.sleep, self.monotonic)
+        return refusals.watch(lambda: self.login(password), self.observer, "database")
 
     def _answered(self, password: SecretText, what: CheckName) -> Login:
         answer = self.login(password)

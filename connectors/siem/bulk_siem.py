@@ -23,6 +23,7 @@ from connectors.siem.target import (
 
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
 _PLACE: Final = b'{"create":{"_index":"%b","_id":%b}}'
+_FOUND: Final = "hits.hits._id,error"
 _RETRY: Final = ItemOutcome("retry", "the target is busy")
 
 
@@ -71,6 +72,18 @@ class BulkSiem:
         except TargetAwayError:
             self._prepared.clear()
             raise
+
+    async def found(self, document: Document) -> bool:
+        """Return whether a search finds it. Raises TargetAwayError (no such right: RefusedError)."""
+        wanted = orjson.dumps({"query": {"ids": {"values": [document.id]}}, "_source": False, "size": 1})
+        path = f"/{data_stream(document.stream, self.namespace)}/_search"
+        answer = await self.cluster.ask("POST", path, wanted, query={"filter_path": _FOUND})
+        if answer.status == 404:
+            return False
+        if answer.status != 200:
+            raise RefusedError(f"{self.name}: a search was answered {answer.error()}")
+        hits: Any = answer.json().get("hits", {})
+        return bool(hits.get("hits"))
 
     async def _delivered(self, batch: Sequence[Document]) -> Sequence[ItemOutcome]:
         kinds: set[Stream] = {document.stream for document in batch}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from connectors.ecs.stream import Document
 
@@ -68,4 +68,13 @@ class SiemTarget(Protocol):
 
     async def close(self) -> None:
         """Let go of files and connections."""
+        ...
+
+
+@runtime_checkable
+class SearchableTarget(SiemTarget, Protocol):
+    """A target that can be asked for what it took."""
+
+    async def found(self, document: Document) -> bool:
+        """Return whether a search finds the document now. Raises TargetError (away, no right to search)."""
         ...

@@ -10,13 +10,16 @@ import orjson
 
 from connectors.ecs.cloudtrail import document
 from connectors.sources import cloudtrail_overview as overview
+from connectors.sources.cloudtrail_aliases import handed_out
 from connectors.sources.cloudtrail_caller import caller, callers, source
 from connectors.sources.cloudtrail_field_names import field_names
 from connectors.sources.cloudtrail_outcome import outcome
+from connectors.sources.cloudtrail_outline import outline
 from connectors.sources.cloudtrail_overview import is_overview
 from connectors.sources.cloudtrail_target import credential, targets
 from connectors.sources.cloudtrail_values import major, omitted, truth
 from connectors.sources.moment import seconds
+from connectors.sources.outline import Outline
 from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import NOWHERE, Skeleton
 from connectors.sources.untrusted import clean, distinct, entity, text_at
@@ -33,6 +36,7 @@ class CloudTrail:
     kind: str = "cloudtrail"
     logsources: tuple[LogSource, ...] = (LogSource("aws", "cloudtrail", None),)
     aliases: Mapping[str, str] = field_names()
+    presents: Sequence[tuple[str, ...]] = (("userIdentity", "accessKeyId"),)
 
     def recognise(self, value: Json) -> bool:
         """Return whether `value` has the keys that every record has, or those of an overview."""
@@ -65,6 +69,10 @@ class CloudTrail:
         versions = frozenset(f"1.{minor}" for minor in range(100)) | {f"1.0{minor}" for minor in range(10)}
         texts = {"eventName": 0, "eventSource": len("aws:s3") + 1}
         return Skeleton("eventTime", texts, {"eventVersion": versions}, frozenset({"insightDetails"}))
+
+    def outline(self) -> Outline:
+        """Return how an event is read in outline."""
+        return outline()
 
     def event_id(self, event: Event) -> str:
         """Return eventID (aggregated events: eventId), or the locator when there is none.
@@ -103,8 +111,8 @@ class CloudTrail:
         return f"{clean(caller(fields))} called {call} from {origin}{_ending(fields)}"
 
     def aliases_in(self, event: Event) -> Sequence[Alias]:
-        """CloudTrail proves no alias that outlives a session."""
-        return ()
+        """Return who asked for the session and the key that AWS STS handed out."""
+        return handed_out(event.fields, event.time)
 
     def contacts(self, event: Event) -> Sequence[Contact]:
         """CloudTrail feeds no baseline of this release."""

@@ -26,6 +26,7 @@ _WORTH_PATIENCE: Final = 48
 _WORTH_SPLITTING: Final = 64
 _MENDABLE: Final = (b"\\u", b"NaN", b"Infinity")
 BOM: Final = b"\xef\xbb\xbf"
+_AFTER_BRACE: Final = frozenset({b"", b'"', b"}", b" ", b"\t", b"\r"})
 _CUT: Final = re.compile(rb"\[Truncated\.{3}\]?\s*\Z")
 _LEVELS_AROUND: Final = range(254 - MAX_NESTING)
 _SPACE: Final = re.compile(r"\s*")
@@ -166,6 +167,14 @@ def _quoted(token: re.Match[bytes]) -> bytes:
 def too_short(text: bytes) -> bool:
     """Return whether stripped `text` is too short for an event, or for the JSON that it begins as."""
     return len(text) < SHORTEST or (len(text) < SHORTEST_JSON and text[:1] in {b"{", b"["})
+
+
+def no_object(text: bytes) -> bool:
+    """Return whether `text` begins as an object and can be read as none, nor mended: no name, no end follows.
+
+    Known from its second byte, where decoding would raise: many such texts must stay cheap.
+    """
+    return text[:1] == b"{" and text[1:2] not in _AFTER_BRACE and b"\n" not in text
 
 
 def several(text: bytes) -> Iterator[tuple[bytes, Any]]:

@@ -21,8 +21,6 @@ MAX_EVENTS: Final = 10_000
 MAX_DEPTH: Final = 4
 MAX_REJECTS: Final = 16
 _MANY: Final = MAX_NESTING + 1
-_tuple: Final = tuple.__new__
-"""What the constructor of a named tuple calls; that costs twice as much, and every record needs one."""
 
 
 def unpack(
@@ -52,7 +50,7 @@ def unpack(
                 # `few_brackets` written out: asked of every record, a call would cost as much as a look.
                 others = len(value.replace(b"{", b"", _MANY)) + len(value.replace(b"[", b"", _MANY))
                 if (2 * size - others <= MAX_NESTING or shallow(fields)) and LIFTS not in fields:
-                    place = _tuple(Locator, (topic, partition, offset, 0))
+                    place = Locator(topic, partition, offset, 0)
                     return Unpacked([source.parse(fields, place, origin)])
             elif first == 0x5B and source.recognise_line(value) and b"\n" not in value[:-1]:
                 return Unpacked([source.parse(value, Locator(topic, partition, offset, 0), origin)])

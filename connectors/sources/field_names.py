@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, overload
 
 from detectors.event import Fields, Json
 from detectors.sigma.path import MISSING, Derived, Found, lookup
-from detectors.sigma.values import address_of
+from detectors.sigma.values import canonical_address
 
 T = TypeVar("T")
 EXTENSION_LIMIT: Final = 16
@@ -88,8 +88,8 @@ def ip(path: str) -> Derived:
 
 def ip_in(text: Found) -> Found:
     """Return the canonical address in `text`, MISSING where it is no text with an address."""
-    found = address_of(text) if isinstance(text, str) else None
-    return MISSING if found is None else str(found)
+    found = canonical_address(text) if isinstance(text, str) else None
+    return MISSING if found is None else found
 
 
 def port_in(text: Found) -> Found:

@@ -62,19 +62,18 @@ def _read(
             yield from _document(first, stream, name, source)
             return
         loads, parse, recognise_line = orjson.loads, source.parse, source.recognise_line
-        new = tuple.__new__  # what a named tuple calls, in half the time
         for lines in batches(first, stream):
             for place in range(len(lines)) if skim is None else skim(lines):
                 line, at = lines[place], number + place + 1
                 found = None
                 try:
                     if line[0] == 0x5B and recognise_line(line):
-                        found = parse(line, new(Locator, (name, 0, at, 0)))
+                        found = parse(line, Locator(name, 0, at, 0))
                     elif len(line) <= WHOLE:
                         value = loads(line)
                         usual = type(value) is dict and LIFTS not in value
                         if usual and (few_brackets(line) or shallow(value)):
-                            found = parse(value, new(Locator, (name, 0, at, 0)))
+                            found = parse(value, Locator(name, 0, at, 0))
                 except (orjson.JSONDecodeError, Reject):
                     pass
                 if found is None:

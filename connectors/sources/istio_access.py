@@ -17,11 +17,13 @@ from connectors.sources.istio_format import TextFormat, read_line
 from connectors.sources.istio_json import FieldMap
 from connectors.sources.istio_mesh import direction
 from connectors.sources.istio_outcome import outcome_of
+from connectors.sources.istio_outline import outline
 from connectors.sources.istio_parties import called_out, called_service, callers, reached, targets
 from connectors.sources.istio_peer import claimed
 from connectors.sources.istio_proxy_log import is_proxy_log, is_proxy_log_line
 from connectors.sources.istio_text import LINE_LIMIT, looks_like_line, normalise, parse_line
 from connectors.sources.moment import seconds
+from connectors.sources.outline import Outline
 from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import NOWHERE
 from connectors.sources.untrusted import clean, distinct, entity, integer_at, text_at
@@ -123,6 +125,10 @@ class IstioAccess:
 
     def _ztunnel(self, fields: dict[str, Any], locator: Locator, origin: Mapping[str, str]) -> Event:
         return Event(self, seconds(fields.get("time"), "time"), fields, locator, origin)
+
+    def outline(self) -> Outline | None:
+        """Return how a JSON line with Istio's own keys is read in outline; none where keys are configured."""
+        return None if self._fields else outline()
 
     def event_id(self, event: Event) -> str:
         """Return REQUESTID/h; both sidecars and every retry log under one request id."""

@@ -11,8 +11,8 @@ from connectors.sources.istio_peer import connected
 from connectors.sources.untrusted import address, entity, integer_at, text_at
 from detectors.event import Contact, Entity, EntityType, Event
 
-_REACHED: Final = "via_upstream"
-_KEPT: Final = 1024
+REACHED: Final = "via_upstream"
+KEPT: Final = 1024
 _Name: TypeAlias = tuple[EntityType, str]
 
 
@@ -70,7 +70,7 @@ def called_out(event: Event) -> Sequence[Contact]:
 
 def reached(fields: Mapping[str, Any]) -> bool:
     """Return whether the peer itself answered: even 4xx is a contact, a refusal by the mesh is none."""
-    return fields.get("response_code_details") == _REACHED
+    return fields.get("response_code_details") == REACHED
 
 
 def called_service(event: Event, cluster: str) -> Sequence[Contact]:
@@ -80,10 +80,10 @@ def called_service(event: Event, cluster: str) -> Sequence[Contact]:
     namespace, workload = place.get("namespace"), place.get("workload")
     if type(namespace) is not str or type(workload) is not str or not namespace or not workload:
         return called_out(event)
-    if len(namespace) + len(workload) + len(cluster) > _KEPT:
+    if len(namespace) + len(workload) + len(cluster) > KEPT:
         return called_out(event)
-    who, peer = _names(namespace, workload, cluster)
-    return (Contact("mesh_edge", who, peer, _sent(fields)),) if peer else ()
+    edge = mesh_edge(namespace, workload, cluster)
+    return (Contact(*edge, _sent(fields)),) if edge else ()
 
 
 def _sent(fields: Mapping[str, Any]) -> int:
@@ -95,10 +95,11 @@ def _sent(fields: Mapping[str, Any]) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _names(namespace: str, workload: str, cluster: str) -> tuple[_Name, _Name | None]:
+def mesh_edge(namespace: str, workload: str, cluster: str) -> tuple[str, _Name, _Name] | None:
+    """Return model, subject and peer of a call to a service of the mesh; all three texts at most `KEPT`."""
     host = hostname(cluster.rpartition("|")[2].rstrip(";"))
     who = entity("workload", f"{namespace}/{workload}", "actor")[:2]
-    return who, entity("host", host, "target")[:2] if host else None
+    return ("mesh_edge", who, entity("host", host, "target")[:2]) if host else None
 
 
 def _own_workload(event: Event) -> Entity | None:

@@ -15,7 +15,7 @@ from connectors.sources.istio_format import TextFormat, number_of, read_line
 from connectors.sources.reject import Reason, Reject
 
 LINE_LIMIT: Final = 64 * 1024
-_NUMBERS: Final = ("response_code", "bytes_received", "bytes_sent", "duration")
+NUMBERS: Final = ("response_code", "bytes_received", "bytes_sent", "duration")
 _START: Final = re.compile(rb"\s*\[\d{4}-\d\d-\d\dT")
 _HEAD: Final = (
     '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" '
@@ -95,4 +95,4 @@ def normalise(record: dict[str, Any]) -> None:
         or type(get("bytes_sent")) is str
         or type(get("duration")) is str
     ):
-        record.update({key: number_of(record[key]) for key in _NUMBERS if isinstance(get(key), str)})
+        record.update({key: number_of(record[key]) for key in NUMBERS if isinstance(get(key), str)})

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from connectors.ecs.kubernetes_audit import document
-from connectors.sources.kubernetes_aliases import announced, bound
+from connectors.sources.kubernetes_aliases import announced, authenticated, bound
 from connectors.sources.kubernetes_cut import recognise_cut, salvaged
 from connectors.sources.kubernetes_entities import entities, peer
 from connectors.sources.kubernetes_field_names import field_names
 from connectors.sources.kubernetes_outcome import outcome_of
+from connectors.sources.kubernetes_outline import outline
 from connectors.sources.moment import seconds
+from connectors.sources.outline import Outline
 from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import NOWHERE, Skeleton
 from connectors.sources.untrusted import clean, integer_at, object_at, text_at
@@ -56,6 +58,10 @@ class KubernetesAudit:
         """Return what makes an audit event."""
         return Skeleton("stageTimestamp", {"auditID": 0, "stage": 0, "verb": 0})
 
+    def outline(self) -> Outline:
+        """Return how an event is read in outline."""
+        return outline()
+
     def event_id(self, event: Event) -> str:
         """Return AUDITID/STAGE/h: callers may choose audit ids, so h covers what the server set."""
         fields = event.fields
@@ -92,9 +98,9 @@ class KubernetesAudit:
         return f"{_who(fields)} did {clean(str(fields['verb']))} on {_what(fields)} from {where}{ending}"
 
     def aliases_in(self, event: Event) -> Sequence[Alias]:
-        """Return pod, address and service account as kubelets and bound tokens prove them."""
+        """Return pod, address and service account as kubelets and bound tokens prove them, a user's ARN."""
         fields = event.fields
-        return (*announced(event), *bound(fields, event.time))
+        return (*announced(event), *bound(fields, event.time), *authenticated(fields, event.time))
 
     def contacts(self, event: Event) -> Sequence[Contact]:
         """The audit log feeds no baseline of this release."""

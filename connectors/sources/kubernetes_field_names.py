@@ -39,6 +39,7 @@ _TABLE: Final[Mapping[str, str]] = {
     "user_agent.original": "userAgent",
 }
 _PODS: Final = (("spec",), ("spec", "template", "spec"), ("spec", "jobTemplate", "spec", "template", "spec"))
+_ACCOUNT: Final = "system:serviceaccount:"
 _CONTAINERS: Final = ("containers", "initContainers", "ephemeralContainers")
 
 
@@ -53,6 +54,7 @@ def field_names() -> FieldNames:
         "hostPath": Derived("requestObject", "hostPath", lambda fields: _all(_host_paths(fields))),
         "source.ip": Derived("sourceIPs", "peer", _peer),
         "url.path": stem("requestURI"),
+        "serviceAccountNamespace": Derived("user", "service account's namespace", _domain),
         "url.query": query("requestURI"),
     }
     return FieldNames({**_TABLE, **derived}, {"kubernetes.audit.": ""})
@@ -67,6 +69,13 @@ def _peer(fields: Fields) -> Found:
     """Return the last of sourceIPs, which the connection has; those before it are what headers say."""
     seen = fields.get("sourceIPs")
     return ip_in(seen[-1]) if isinstance(seen, list) and seen else MISSING
+
+
+def _domain(fields: Fields) -> Found:
+    """Return the namespace of a service account's name; other users have none."""
+    name = lookup("user.username")(fields)
+    parts = name.split(":") if isinstance(name, str) and name.startswith(_ACCOUNT) else ()
+    return parts[2] if len(parts) == 4 else MISSING
 
 
 def _error(fields: Fields, key: str) -> Found:

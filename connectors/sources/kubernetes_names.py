@@ -9,8 +9,8 @@ from typing import Any, Final
 from connectors.sources.untrusted import ID_LIMIT, entity, list_at, text_at
 from detectors.event import Entity, EntityRole
 
-_SERVICE_ACCOUNT: Final = "system:serviceaccount:"
-_POD_NAME: Final = "authentication.kubernetes.io/pod-name"
+SERVICE_ACCOUNT: Final = "system:serviceaccount:"
+POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 
 
 def user(name: str, role: EntityRole) -> Entity:
@@ -19,8 +19,8 @@ def user(name: str, role: EntityRole) -> Entity:
 
 
 def _user(name: str, role: EntityRole) -> Entity:
-    if name.startswith(_SERVICE_ACCOUNT):
-        namespace, _, account = name.removeprefix(_SERVICE_ACCOUNT).partition(":")
+    if name.startswith(SERVICE_ACCOUNT):
+        namespace, _, account = name.removeprefix(SERVICE_ACCOUNT).partition(":")
         return entity("service_account", f"{namespace}/{account}", role)
     return entity("k8s_user", name, role)
 
@@ -32,9 +32,9 @@ _known_user: Final = lru_cache(maxsize=4096)(_user)
 def own_pod(fields: Mapping[str, Any]) -> str | None:
     """Return NAMESPACE/NAME of the pod that a bound token belongs to: the server's word, not the caller's."""
     name = text_at(fields, "user", "username")
-    if not name or not name.startswith(_SERVICE_ACCOUNT):
+    if not name or not name.startswith(SERVICE_ACCOUNT):
         return None
-    pods = list_at(fields, "user", "extra", _POD_NAME)
+    pods = list_at(fields, "user", "extra", POD_NAME)
     if not pods or not isinstance(pods[0], str) or not pods[0]:
         return None
-    return f"{name.removeprefix(_SERVICE_ACCOUNT).partition(':')[0]}/{pods[0]}"
+    return f"{name.removeprefix(SERVICE_ACCOUNT).partition(':')[0]}/{pods[0]}"

@@ -18,6 +18,7 @@ from connectors.sources.decoding import (
     MoreFollows,
     concatenated,
     decode,
+    no_object,
     several,
     too_short,
 )
@@ -127,6 +128,9 @@ class Unpacking:
     def _packed(self, text: bytes, depth: int) -> bool:
         """Base64 of gzip, or of plain text, as one envelope."""
         raw = unbase64(text)
+        if self.spent and self._hopeless_text(raw):
+            self._count()
+            return False
         return self._text(self._gunzip(raw) if raw[:2] == MAGIC else raw, depth)
 
     def _chunks(self, chunks: Iterable[list[Any]], depth: int) -> bool:
@@ -297,7 +301,8 @@ class Unpacking:
         """Whether no event can come of it: short, or words that are no line of this source."""
         if too_short(text):
             return True
-        return text[0] not in _BEGINNINGS and not self.source.recognise_line(text)
+        known = text[0] in _BEGINNINGS and not no_object(text)
+        return not known and not self.source.recognise_line(text)
 
     def _event(self, value: Any) -> None:
         if self._full():
@@ -357,4 +362,5 @@ class Unpacking:
         return len(self.out.events) + len(self.rejects) >= self.max_events
 
     def _place(self) -> Locator:
-        return self.at._replace(index=self.index)
+        at = self.at
+        return Locator(at.topic, at.partition, at.offset, self.index)

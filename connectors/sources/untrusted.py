@@ -120,6 +120,7 @@ def known_address(text: str) -> str | None:
 _known_address: Final = lru_cache(maxsize=4096)(address)
 
 
+@lru_cache(maxsize=4096)
 def names_one_machine(ip: str) -> bool:
     """Return whether an address may stand for one machine: not loopback, unspecified or multicast."""
     parsed = ipaddress.ip_address(ip)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from connectors.ecs.redaction import redact_text
 from connectors.ecs.vault_audit import document
 from connectors.sources.moment import seconds
+from connectors.sources.outline import Outline
 from connectors.sources.reject import Reason, Reject
 from connectors.sources.source import NOWHERE
 from connectors.sources.untrusted import (
@@ -20,7 +21,9 @@ from connectors.sources.untrusted import (
 )
 from connectors.sources.vault_field_names import field_names
 from connectors.sources.vault_outcome import answered, outcome_of
+from connectors.sources.vault_outline import outline
 from connectors.sources.vault_path import credential, is_secret_mount, secret, shown
+from connectors.sources.vault_token_names import token_names
 from detectors.event import Alias, Contact, Entity, Event, Json, Locator, LogSource, Outcome
 from detectors.identifier import source_id
 
@@ -33,6 +36,11 @@ class VaultAudit:
     kind: str = "vault_audit"
     logsources: tuple[LogSource, ...] = (LogSource("vault", "audit", None),)
     aliases: Mapping[str, str] = field_names()
+    presents: Sequence[tuple[str, ...]] = (
+        ("auth", "accessor"),
+        ("request", "client_token_accessor"),
+        ("request", "client_token"),
+    )
 
     def recognise(self, value: Json) -> bool:
         """Return whether `value` has the keys that every entry has."""
@@ -49,6 +57,10 @@ class VaultAudit:
         if not isinstance(value.get("type"), str):
             raise Reject(Reason.WRONG_TYPE, "type is a text")
         return Event(self, seconds(value.get("time"), "time"), value, locator, origin)
+
+    def outline(self) -> Outline:
+        """Return how an event is read in outline."""
+        return outline()
 
     def event_id(self, event: Event) -> str:
         """Return REQUEST_ID/TYPE, or the locator when there is no request id."""
@@ -93,7 +105,7 @@ class VaultAudit:
         return f"{caller} did {operation} on {clean(shown(path or 'no path'))} from {where}{ending}"
 
     def aliases_in(self, event: Event) -> Sequence[Alias]:
-        """Return entity and service account, token and address, of answered requests."""
+        """Return entity and service account, token and AWS caller, address and hash, of answered requests."""
         fields = event.fields
         if not answered(fields) or outcome_of(fields) == "failure":
             return ()
@@ -106,10 +118,15 @@ class VaultAudit:
             account = entity("service_account", f"{namespace}/{name}", "actor")
             found.append(Alias(entity("vault_entity", who, "actor")[:2], account[:2], event.time))
         token = text_at(auth, "accessor")
+        arn = text_at(auth, "metadata", "client_arn")
+        if token and arn and arn.startswith("arn:"):
+            caller = entity("iam_principal", arn, "actor")[:2]
+            found.append(Alias(entity("vault_token", token, "actor")[:2], caller, event.time))
         ip = address(text_at(fields, "request", "remote_address"))
         if token and ip and names_one_machine(ip):
             found.append(Alias(entity("vault_token", token, "actor")[:2], ("address", ip), event.time))
-        return found
+        names = token_names(token, text_at(auth, "client_token"), event.time)
+        return [*found, names] if names else found
 
     def contacts(self, event: Event) -> Sequence[Contact]:
         """Return who read which database credential, once an answered read."""

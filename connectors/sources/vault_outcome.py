@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from detectors.event import Outcome
 
-_ANSWERED: Final = frozenset({"response", "kmip-response"})
+ANSWERED: Final = frozenset({"response", "kmip-response"})
 _KEY_VALUE: Final = frozenset({"kv", "generic", "cubbyhole", "ns_cubbyhole"})
 _TOLD: Final = frozenset({"error", "errors", "data"})
 _HEALTH: Final = "sys/health"
@@ -21,7 +21,7 @@ _HEALTH: Final = "sys/health"
 def answered(fields: Mapping[str, Any]) -> bool:
     """Return whether the entry is of an answer (`response`, `kmip-response`), not of a question."""
     kind = fields.get("type")
-    return isinstance(kind, str) and kind in _ANSWERED
+    return isinstance(kind, str) and kind in ANSWERED
 
 
 def outcome_of(fields: Mapping[str, Any]) -> Outcome:

@@ -12,12 +12,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from connectors.store import audit, switches, timeline
+from connectors.store import audit, debt, switches, timeline
 from connectors.store.canonical import dumps, storable
 from connectors.store.database import Database
 from connectors.store.leases import Lease, LeaseLostError, StepRow, action_row, step_row
 from connectors.store.schema import actions, steps
 from playbooks.action import BUSY, ActionState
+from playbooks.containment import RELEASE
+from playbooks.plan import ROTATE
 from playbooks.proof import Check
 
 ACTION_DEADLINE_S: Final = 3600.0
@@ -35,12 +37,19 @@ class ActionStore:
         self.database = database
 
     def claim(self, worker: str, now: float, lease_s: float) -> Lease | None:
-        """Take the oldest action that is queued, parked until now, abandoned, or still ours after a break."""
+        """Take the oldest action that is queued, parked until now, abandoned, or still ours after a break.
+
+        A release waits for its time, and for the kill switch of its own verb alone: it takes back.
+        """
         free = or_(
             actions.c.lease_until.is_(None), actions.c.lease_until < now, actions.c.lease_owner == worker
         )
-        wanted = or_(actions.c.state == "queued", and_(actions.c.state.in_(_RUNNING), free))
         with self.database.transaction() as connection:
+            due = actions.c.verb != RELEASE
+            if f"verb:{RELEASE}" not in switches.engaged(connection):
+                due = or_(due, actions.c.queued_at <= now)
+            queued = and_(actions.c.state == "queued", due)
+            wanted = or_(queued, and_(actions.c.state.in_(_RUNNING), free))
             row = (
                 connection.execute(
                     select(actions)
@@ -112,6 +121,9 @@ class ActionStore:
             connection.execute(steps.update().where(*_step(lease, ordinal)).values(values))
             if state is not None:
                 _update(connection, lease, {"state": state})
+            changed = state is not None or milestone is not None
+            if changed and lease.action.verb == ROTATE:
+                debt.took_effect(connection, lease, now)
             self._tell(connection, lease, now, milestone or "step", note)
 
     def attempt_failed(
@@ -242,12 +254,15 @@ class ActionStore:
 
 
 def _deadline(row: Mapping[Any, Any], started: float, now: float) -> float:
-    """Return the deadline: the plan's seconds from the start, and time without a worker is not counted."""
+    """Return the deadline: the plan's seconds from the start, and time without a worker is not counted.
+
+    What is not counted moves it to an hour after the start at most; a plan may ask for more than that.
+    """
     latest = started + ACTION_DEADLINE_S
     if row["deadline_at"] is None:
         return latest
     if row["state"] == "queued":
-        return min(latest, now + row["deadline_at"] - (row["queued_at"] or now))
+        return now + row["deadline_at"] - (row["queued_at"] or now)
     unheld_s = max(0.0, now - (row["lease_until"] or now))
     return max(row["deadline_at"], min(latest, row["deadline_at"] + unheld_s))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from connectors.store import schema
 from connectors.store.records import Approval
@@ -22,6 +22,13 @@ def given(connection: Connection, action_id: str) -> tuple[Approval, ...]:
     table = schema.approvals
     query = select(table).where(table.c.action_id == action_id).order_by(table.c.at, table.c.approver)
     return tuple(Approval(**row) for row in connection.execute(query).mappings())
+
+
+def last(connection: Connection) -> tuple[int, float | None]:
+    """Return what changes with every decision: how many there are, and when the last was made."""
+    table = schema.approvals
+    number, at = connection.execute(select(func.count(), func.max(table.c.at))).one()
+    return number, at
 
 
 def decide(

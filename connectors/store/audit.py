@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from connectors.store import outbox, places
-from connectors.store.canonical import GENESIS, chain, dumps, storable
+from connectors.store.canonical import GENESIS, broken, chain, dumps, storable
 from connectors.store.schema import audit
 from detectors.event import Fields
 from detectors.finding import rfc3339
@@ -45,7 +45,7 @@ def record(
         select(audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
     ).scalar()
     row["previous_hash"] = row["previous_hash"] or GENESIS
-    row["hash"] = chain(row["previous_hash"], _hashed(row))
+    row["hash"] = chain(row["previous_hash"], hashed(row))
     connection.execute(audit.insert().values(row))
 
 
@@ -68,15 +68,8 @@ def publish(connection: Connection, now: float, limit: int = 1000) -> int:
 
 def verify(connection: Connection) -> list[str]:
     """Return what is wrong with the chain; empty when nothing is."""
-    problems: list[str] = []
-    expected = GENESIS
-    for row in connection.execute(select(audit).order_by(audit.c.seq)).mappings():
-        if row["previous_hash"] != expected:
-            problems.append(f"audit row {row['seq']}: a row before it is missing or changed")
-        if row["hash"] != chain(row["previous_hash"], _hashed(row)):
-            problems.append(f"audit row {row['seq']}: changed")
-        expected = row["hash"]
-    return problems
+    rows = connection.execute(select(audit).order_by(audit.c.seq)).mappings()
+    return list(broken(rows, hashed, "audit"))
 
 
 def to_json(row: Mapping[Any, Any]) -> Fields:
@@ -96,7 +89,8 @@ def to_json(row: Mapping[Any, Any]) -> Fields:
     }
 
 
-def _hashed(row: Mapping[Any, Any]) -> dict[str, object]:
+def hashed(row: Mapping[Any, Any]) -> dict[str, object]:
+    """Return what the hash of a row covers, besides the hash before it. Raises ValueError on no JSON."""
     return {
         "at": row["at"],
         "actor": row["actor"],

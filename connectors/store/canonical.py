@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
 GENESIS: Final = "0" * 64
 MAX_TEXT: Final = 4000
@@ -19,6 +19,32 @@ def dumps(value: object) -> str:
 def chain(previous: str, fields: Mapping[str, object]) -> str:
     """Return the SHA-256 (hex) of `fields` linked to the `previous` row's hash."""
     return hashlib.sha256(f"{previous}\n{dumps(fields)}".encode("ascii")).hexdigest()
+
+
+def intact(row: Mapping[Any, Any], hashed: Callable[[Mapping[Any, Any]], Mapping[str, object]]) -> bool:
+    """Return whether the row's `hash` is that of its `previous_hash` and of what `hashed` takes from it.
+
+    False also for a row in which somebody left what is no JSON.
+    """
+    try:
+        return row["hash"] == chain(row["previous_hash"], hashed(row))
+    except (ValueError, TypeError, RecursionError):
+        return False
+
+
+def broken(
+    rows: Iterable[Mapping[Any, Any]],
+    hashed: Callable[[Mapping[Any, Any]], Mapping[str, object]],
+    name: str,
+) -> Iterator[str]:
+    """Yield what is wrong with a whole chain of rows, in the order of `seq`: changed, missing, moved."""
+    expected = GENESIS
+    for row in rows:
+        if row["previous_hash"] != expected:
+            yield f"{name} row {row['seq']}: a row before it is missing or changed"
+        if not intact(row, hashed):
+            yield f"{name} row {row['seq']}: changed"
+        expected = row["hash"]
 
 
 def storable(text: str, limit: int = MAX_TEXT) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy import insert, select
 from connectors.store import audit
 from connectors.store.database import Database
 from connectors.store.error import UnknownRowError
-from connectors.store.planning import row_of, target_row
+from connectors.store.planned_row import row_of, target_row
 from connectors.store.schema import actions
 from playbooks.action import TERMINAL
 from playbooks.incident import drill_id
@@ -33,7 +33,7 @@ def request_drill(
         ).scalar()
         if running is not None:
             return str(running)
-        playbook = rotating(list(policy.playbooks.values()))
+        playbook = rotating(list(policy.playbooks.values()), chosen.kind)
         epoch = target_row(connection, chosen.key)["epoch"]
         plan = rotation_plan(chosen, policy, playbook, epoch=epoch, incident_id=None, drill=True)
         identifier = drill_id(chosen.key, requester, now)
@@ -45,10 +45,16 @@ def request_drill(
 
 
 def find_target(target: TargetRef | str, policy: Policy) -> TargetRef:
-    """Return the configured target that is meant. Raises UnknownRowError that names the configured ones."""
+    """Return the configured target that is meant, or one instance of it by its key.
+
+    Raises UnknownRowError that names the configured ones.
+    """
     if isinstance(target, TargetRef):
         target = target.key
     fitting = [t for t in policy.targets if target in (t.key, f"{t.mount}/{t.name}", t.name)]
+    instance = policy.target(target)
+    if instance is not None and not fitting:
+        return instance
     if len(fitting) != 1:
         names = ", ".join(t.key for t in policy.targets) or "none"
         problem = "fits several targets" if fitting else "is not a configured target"

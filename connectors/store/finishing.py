@@ -4,36 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, and_, delete, or_, select
 
-from connectors.store import audit, incidents, paging, timeline
+from connectors.store import audit, debt, incidents, paging, releasing, timeline
 from connectors.store.canonical import dumps, storable
 from connectors.store.database import Database
 from connectors.store.leases import Lease, LeaseLostError
 from connectors.store.schema import actions, drills, proofs, steps, targets
 from playbooks.action import ActionState, check_action
+from playbooks.containment import CONTAIN, RELEASE, Release
+from playbooks.plan import ROTATE
 from playbooks.policy import Policy
 from playbooks.proof import Proof
+
+_DEEDS: Final = {ROTATE: "rotation", CONTAIN: "containment", RELEASE: "release"}
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How an action ended. `rotated_at` is the vault's clock when the credential did change, else None.
 
-    `proof` is given whenever the credential changed, graded or not.
+    `proof` is given whenever the credential changed, graded or not. `release` ends what a containment did.
     """
 
     state: ActionState
     reason: str
     rotated_at: float | None = None
     proof: Proof | None = None
+    release: Release | None = None
 
     @property
     def proven(self) -> bool:
         """Whether the old credential is proven dead."""
         return self.proof is not None and self.proof.grade is not None
+
+    @property
+    def may_live(self) -> bool:
+        """Whether something changed, or may have, and the old credential may be alive."""
+        return not self.proven and (self.proof is not None or self.state in ("verify_failed", "needs_human"))
 
 
 def finish(database: Database, lease: Lease, now: float, ending: Ending, policy: Policy) -> Proof | None:
@@ -51,6 +61,9 @@ def finish(database: Database, lease: Lease, now: float, ending: Ending, policy:
         if proof is not None:
             _keep_proof(connection, lease, proof)
         _target(connection, lease, now, ending, epoch)
+        skew_s = policy.times.skew_s
+        if lease.action.verb == ROTATE:
+            debt.ended(connection, lease, now, proof, ending.reason, may_live=ending.may_live, skew_s=skew_s)
         if lease.action.drill:
             _drill(connection, lease, now, proof)
         if ending.proven or ending.rotated_at is None:
@@ -59,6 +72,10 @@ def finish(database: Database, lease: Lease, now: float, ending: Ending, policy:
         values |= {"lease_owner": None, "lease_until": None, "version": row["version"] + 1}
         connection.execute(actions.update().where(actions.c.id == lease.action.id).values(values))
         _audit(connection, lease, now, ending, proof)
+        if ending.release is not None:
+            releasing.queue(connection, lease, ending.release, policy, now)
+        elif lease.action.verb == RELEASE and ending.state != "succeeded":
+            releasing.queue_again(connection, row, now)
         if lease.action.incident_id is not None:
             _incident(connection, lease, lease.action.incident_id, now, ending, proof)
             _page(connection, lease, lease.action.incident_id, now, ending, policy)
@@ -84,7 +101,13 @@ def _epoch(connection: Connection, lease: Lease) -> int:
 
 
 def _keep_proof(connection: Connection, lease: Lease, proof: Proof) -> None:
-    connection.execute(delete(proofs).where(proofs.c.action_id == lease.action.id))
+    """Keep the proof. One without a grade gives way to a later one of its epoch: the audit has it."""
+    superseded = and_(
+        proofs.c.target_key == lease.action.target.key,
+        proofs.c.epoch == proof.epoch,
+        proofs.c.grade.is_(None),
+    )
+    connection.execute(delete(proofs).where(or_(proofs.c.action_id == lease.action.id, superseded)))
     connection.execute(
         proofs.insert().values(
             action_id=lease.action.id,
@@ -100,6 +123,10 @@ def _keep_proof(connection: Connection, lease: Lease, proof: Proof) -> None:
 def _target(connection: Connection, lease: Lease, now: float, ending: Ending, epoch: int) -> None:
     key = lease.action.target.key
     values: dict[str, Any] = {}
+    if lease.action.verb == RELEASE:
+        return
+    if lease.action.verb == CONTAIN and ending.proof is not None:
+        values["epoch"] = epoch + 1
     if ending.rotated_at is not None:
         values |= {"epoch": epoch + 1, "rotated_at": ending.rotated_at}
     if ending.proven:
@@ -150,7 +177,7 @@ def _incident(
 ) -> None:
     data = {"action_id": lease.action.id, "target": lease.action.target.key, "grade": proof and proof.grade}
     timeline.append(connection, incident_id, now, ending.state, ending.reason, data)
-    if ending.proven:
+    if ending.proven and lease.action.verb == ROTATE:
         incidents.mark_contained(connection, incident_id, now, lease.action.id)
     else:
         incidents.publish(connection, incident_id, now)
@@ -160,6 +187,7 @@ def _page(
     connection: Connection, lease: Lease, incident_id: str, now: float, ending: Ending, policy: Policy
 ) -> None:
     target = lease.action.target
-    text = f"rotation of {target.mount}/{target.name}: {ending.state.replace('_', ' ')}, {ending.reason}"
+    what = _DEEDS.get(lease.action.verb, lease.action.verb)
+    text = f"{what} of {target.mount}/{target.name}: {ending.state.replace('_', ' ')}, {ending.reason}"
     occasion = f"{ending.state}:{lease.action.id}"
     paging.page(connection, policy, incident_id, occasion, text, now, always=ending.state != "succeeded")

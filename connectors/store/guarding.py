@@ -7,14 +7,14 @@ from typing import Any, Literal, cast
 
 from sqlalchemy import Connection, func, select
 
-from connectors.store import meeting, switches
-from connectors.store.planning import target_row
+from connectors.store import exposure, meeting, switches
+from connectors.store.planned_row import target_row
 from connectors.store.schema import actions, approvals, drills, finding_entities, findings
 from detectors.event import Json
-from playbooks.action import BUSY
 from playbooks.approval import Asked, Vote, tally
 from playbooks.guard import HOUR_S, GuardContext, Recent, TargetState
 from playbooks.policy import Policy
+from playbooks.schedule import REQUESTER
 from playbooks.target import DataClass
 
 
@@ -34,12 +34,18 @@ def context_of(connection: Connection, row: Any, policy: Policy, now: float) -> 
         epoch=row["epoch"],
         trigger_time=row["trigger_time"],
         actors=_actors(row),
-        state=_state(connection, row["target_key"]),
+        state=_state(connection, row["target_key"], f"{row['target_kind']}:{row['mount']}/{_base(row)}"),
         engaged=switches.engaged(connection),
         signals=() if row["drill"] else meeting.sources(connection, row, policy),
-        busy=_busy(connection, row),
+        busy=exposure.busy_with(connection, row),
         recent=_recent(connection, row, now),
-        targets_of_incident=_targets_of_incident(connection, row["incident_id"]),
+        targets_of_incident=_targets_of_incident(connection, row),
+        mode_of_action="orderly" if row["mode"] == "orderly" else "contain",
+        at_work=exposure.at_work(connection, row, now),
+        kind_targets=exposure.kind_targets(connection, row, now),
+        kind_size=sum(t.kind == row["target_kind"] for t in (*policy.targets, *policy.containable)),
+        siblings=exposure.siblings(connection, row),
+        failures=exposure.failures(connection, row["verb"], policy.safety, now),
     )
 
 
@@ -73,9 +79,15 @@ def votes(connection: Connection, action_id: str) -> list[Vote]:
     ]
 
 
-def _state(connection: Connection, key: str) -> TargetState:
+def _base(row: Any) -> str:
+    """Return the configured target's name; what follows a slash names an instance of it."""
+    return str(row["name"]).partition("/")[0]
+
+
+def _state(connection: Connection, key: str, base_key: str) -> TargetState:
+    """Return the target's row. An instance is rehearsed as soon as its configured target is."""
     row = target_row(connection, key)
-    passed = select(func.max(drills.c.at)).where(drills.c.target_key == key, drills.c.passed)
+    passed = select(func.max(drills.c.at)).where(drills.c.target_key.in_((key, base_key)), drills.c.passed)
     return TargetState(
         epoch=row["epoch"],
         rotated_at=row["rotated_at"],
@@ -85,26 +97,17 @@ def _state(connection: Connection, key: str) -> TargetState:
     )
 
 
-def _busy(connection: Connection, row: Any) -> str | None:
-    return connection.execute(
-        select(actions.c.id).where(
-            actions.c.target_key == row["target_key"],
-            actions.c.state.in_(sorted(BUSY)),
-            actions.c.id != row["id"],
-        )
-    ).scalar()
-
-
 def _actors(row: Any) -> tuple[str, ...]:
     return tuple(str(actor) for actor in cast(list[Json], json.loads(row["actors"])))
 
 
 def _recent(connection: Connection, row: Any, now: float) -> Recent:
-    """Count the automatic actions of the last hour. Drills and approved actions do not count."""
+    """Count the automatic actions of the last hour. Drills, routine and approved actions do not count."""
     rows = connection.execute(
         select(actions.c.actors, actions.c.target_owner).where(
             actions.c.auto,
             actions.c.drill.is_(False),
+            actions.c.requester.not_like(f"{REQUESTER}%"),
             actions.c.queued_at > now - HOUR_S,
             actions.c.id != row["id"],
         )
@@ -118,9 +121,11 @@ def _recent(connection: Connection, row: Any, now: float) -> Recent:
     return Recent(by_actor, owners, len(rows), mine & by_actor.keys())
 
 
-def _targets_of_incident(connection: Connection, incident: str | None) -> int:
-    if incident is None:
+def _targets_of_incident(connection: Connection, row: Any) -> int:
+    if row["incident_id"] is None:
         return 1
     return connection.execute(
-        select(func.count(actions.c.target_key.distinct())).where(actions.c.incident_id == incident)
+        select(func.count(actions.c.target_key.distinct())).where(
+            actions.c.incident_id == row["incident_id"], actions.c.verb == row["verb"]
+        )
     ).scalar_one()

@@ -8,7 +8,14 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select
 
 from connectors.store.error import UnknownRowError
-from connectors.store.schema import actions, finding_entities, findings, incidents, proofs
+from connectors.store.schema import (
+    actions,
+    campaign_findings,
+    finding_entities,
+    findings,
+    incidents,
+    proofs,
+)
 from detectors.event import Fields, Json
 from detectors.finding import rfc3339
 
@@ -55,8 +62,35 @@ def document(connection: Connection, incident_id: str) -> Fields:
         "rule_ids": list[Json](sorted({rule for _, rule, _ in shown})),
         "finding_ids": list[Json]([finding for finding, _, _ in shown]),
         "finding_count": count,
+        "campaign_ids": list[Json](_campaigns(connection, incident_id)),
+        "held_finding_ids": list[Json](_held(connection, incident_id)),
         "actions": _actions(connection, incident_id),
     }
+
+
+def _campaigns(connection: Connection, incident_id: str) -> list[str]:
+    """The campaigns that hold a finding of this incident."""
+    query = (
+        select(campaign_findings.c.campaign_id)
+        .join(findings, findings.c.finding_id == campaign_findings.c.finding_id)
+        .where(findings.c.incident_id == incident_id)
+        .distinct()
+        .order_by(campaign_findings.c.campaign_id)
+        .limit(MAX_CHILDREN)
+    )
+    return list(connection.scalars(query))
+
+
+def _held(connection: Connection, campaign_id: str) -> list[str]:
+    """What a campaign holds, each part of it in an incident of its own; empty for any other incident."""
+    query = (
+        select(findings.c.finding_id)
+        .join(campaign_findings, campaign_findings.c.finding_id == findings.c.finding_id)
+        .where(campaign_findings.c.campaign_id == campaign_id)
+        .order_by(findings.c.event_time, findings.c.finding_id)
+        .limit(MAX_CHILDREN)
+    )
+    return list(connection.scalars(query))
 
 
 def _times(row: Any) -> Fields:

@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
-from connectors.store import outbox, timeline
+from connectors.store import debt, outbox, timeline
 from connectors.store.canonical import storable
 from connectors.store.error import ConflictError, UnknownRowError
 from connectors.store.incident_document import document
 from connectors.store.schema import actions, incidents
 from playbooks.action import TERMINAL
+from playbooks.containment import RELEASE
 from playbooks.incident import Status, check_transition, parse_status
 
 TOPIC: Final = "davylamp.incidents"
@@ -52,11 +53,12 @@ def transition(
     """Move an incident, write its timeline, publish it.
 
     `detail` may hold `reason` (a CloseReason), `note`, `owner`, `parent_id`. `version` is what the
-    caller saw. Raises UnknownRowError, IllegalTransitionError, ConflictError.
+    caller saw. Raises UnknownRowError, IllegalTransitionError (DebtOwedError), ConflictError.
     """
     row = _row(connection, incident_id)
     target = parse_status(to_status)
     check_transition(parse_status(row["status"]), target)
+    debt.check_paid(connection, incident_id, target)
     given = dict(detail or {})
     values: dict[str, Any] = {"status": target}
     if target in _STAMP:
@@ -94,6 +96,7 @@ def mark_contained(connection: Connection, incident_id: str, now: float, proof_i
             actions.c.incident_id == incident_id,
             actions.c.id != proof_id,
             actions.c.drill.is_(False),
+            actions.c.verb != RELEASE,
             actions.c.state.not_in(sorted(TERMINAL)),
         )
     ).scalar_one()

@@ -8,11 +8,26 @@ from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, select
 
-from connectors.store import aliases, audit, grouping, incidents, own_reads, paging, places, planning
+from connectors.store import (
+    aliases,
+    audit,
+    debt_use,
+    grouping,
+    incidents,
+    own_reads,
+    paging,
+    places,
+    planning,
+    risk_campaigns,
+)
 from connectors.store import findings as kept
 from connectors.store.database import Database
 from connectors.store.schema import incidents as incident_table
+from detectors.canary import finding as canary
+from detectors.event import Alias
 from detectors.finding import Finding
+from detectors.lifecycle.held import is_held
+from playbooks.credential import names_credential
 from playbooks.decision import Decision, decide, own_actor
 from playbooks.intake import ALIAS_RULE, bounded
 from playbooks.policy import Policy
@@ -24,9 +39,10 @@ Received: TypeAlias = tuple[str, int, int, Finding]
 @dataclass(slots=True)
 class IngestReport:
     """What became of a batch: received = repeated + aliases + known_aliases + informational + context +
-    own + joined (of these, `opened` opened an incident).
+    own + held + joined (of these, `opened` opened an incident).
 
-    `planned` are new action ids; `touched` the incidents that changed.
+    `planned` are new action ids; `touched` the incidents that changed; `campaigns` those that `kept` findings
+    and `learned` aliases opened.
     """
 
     received: int = 0
@@ -36,11 +52,15 @@ class IngestReport:
     informational: int = 0
     context: int = 0
     own: int = 0
+    held: int = 0
     joined: int = 0
     pages: int = 0
     opened: list[str] = field(default_factory=list[str])
     planned: list[str] = field(default_factory=list[str])
     touched: set[str] = field(default_factory=set[str])
+    campaigns: list[str] = field(default_factory=list[str])
+    kept: list[Finding] = field(default_factory=list[Finding])
+    learned: list[Alias] = field(default_factory=list[Alias])
 
 
 def ingest(
@@ -61,6 +81,10 @@ def ingest(
     with database.transaction() as connection:
         for finding in _new(connection, findings, report):
             _take(connection, finding, now, policy, report)
+        weighed = risk_campaigns.weigh(connection, report.kept, report.learned, now, policy)
+        report.campaigns += weighed.opened
+        report.touched |= weighed.touched
+        report.pages += weighed.pages
         for incident in sorted(report.touched):
             incidents.publish(connection, incident, now)
         audit.publish(connection, now)
@@ -99,9 +123,12 @@ def _take(connection: Connection, finding: Finding, now: float, policy: Policy, 
         learned = decision.alias is not None and aliases.learn(connection, decision.alias)
         report.aliases += int(learned)
         report.known_aliases += int(not learned)
+        report.learned += [decision.alias] if learned and decision.alias is not None else []
         return
-    if decision.kind == "informational":
-        kept.keep(connection, finding, now, "informational", None)
+    own_read = own_actor(finding, policy) and names_credential(finding.entities)
+    if decision.kind == "informational" and not own_read:
+        if canary.LABEL not in finding.labels:  # one every few minutes, for ever, and nothing is done with it
+            kept.keep(connection, finding, now, "informational", None)
         report.informational += 1
         return
     if own_actor(finding, policy):
@@ -112,6 +139,13 @@ def _take(connection: Connection, finding: Finding, now: float, policy: Policy, 
         decision = decide(finding, policy, now, own_unexplained=True)
         subject = finding.finding_id
         audit.record(connection, now, "davylamp", "own_identity.unexplained", subject, "refused")
+    elif is_held(finding):
+        report.held += 1  # recorded in the topic; a flood of them must not fill the database
+        return
+    if debt_use.explained(connection, finding, policy):
+        kept.keep(connection, finding, now, "self", None)
+        report.own += 1
+        return
     if decision.kind == "context":
         _keep_context(connection, finding, now, policy, report)
         return
@@ -124,6 +158,7 @@ def _keep_context(
     home = grouping.home_of(connection, finding, policy.times.signals_window_s)
     kept.keep(connection, finding, now, "context", home)
     report.context += 1
+    report.kept.append(finding)
     if home is not None:
         grouping.note(connection, home, finding, now)
         report.touched.add(home)
@@ -148,7 +183,8 @@ def _join(
         if grouping.join(connection, row, finding, decision, now):
             occasion = f"level:{decision.level}"
     report.joined += 1
-    report.touched.add(identifier)
+    report.kept.append(finding)
+    report.touched |= {identifier, *debt_use.tell(connection, finding, now)}
     kept.keep(connection, finding, now, "incident", identifier)
     grouping.note(connection, identifier, finding, now)
     current = (

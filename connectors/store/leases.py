@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from connectors.store.error import StoreError
@@ -49,7 +49,7 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
-    """An action to be done."""
+    """An action to be done. `given` is the state that its plan hands to its steps (a release's)."""
 
     id: str
     incident_id: str | None
@@ -63,6 +63,7 @@ class ActionRow:
     state: ActionState
     started_at: float
     deadline_at: float
+    given: Fields = field(default_factory=dict[str, Json])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def action_row(row: Mapping[Any, Any], *, started_at: float, deadline_at: float)
         state=parse_state(row["state"]),
         started_at=started_at,
         deadline_at=deadline_at,
+        given=cast(Fields, json.loads(row["plan"]).get("state") or {}),
     )
 
 

@@ -15,6 +15,8 @@ from playbooks.signals import Node, reach
 
 _SERIOUS: Final = [level for level in LEVELS if rank(level) >= rank(OPENING_LEVEL)]
 _MAX_FINDINGS: Final = 50
+OWN_SOURCE: Final = "davylamp"
+"""The source of findings that respond makes itself: they are no second witness of anything."""
 
 
 def sources(connection: Connection, row: Any, policy: Policy) -> tuple[str, ...]:
@@ -57,6 +59,7 @@ def _entities(at: float, window: float) -> Select[str, str, str]:
             findings.c.event_time.between(at - window, at + window),
             findings.c.level.in_(_SERIOUS),
             findings.c.disposition == "incident",
+            findings.c.source != OWN_SOURCE,
         )
         .distinct()
     )

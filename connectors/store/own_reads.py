@@ -30,5 +30,6 @@ def explained(connection: Connection, finding: Finding, policy: Policy) -> bool:
         .limit(1)
     )
     if named:
-        query = query.where(actions.c.target_key.in_(named))
+        instances = [actions.c.target_key.startswith(f"{key}/", autoescape=True) for key in named]
+        query = query.where(or_(actions.c.target_key.in_(named), *instances))
     return connection.execute(query).first() is not None

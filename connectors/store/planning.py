@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
-from connectors.store import audit, timeline
+from connectors.store import audit, containing, timeline
 from connectors.store.canonical import dumps
-from connectors.store.schema import actions, findings, targets
-from detectors.event import Fields
+from connectors.store.planned_row import row_of, target_row
+from connectors.store.schema import actions, findings
+from connectors.store.schema import timeline as timeline_table
 from detectors.finding import Finding, rfc3339
 from playbooks.action import TERMINAL, UNSUCCESSFUL
-from playbooks.approval import needed
 from playbooks.decision import Decision, actors_of
-from playbooks.incident import action_id, plan_digest
+from playbooks.incident import action_id
 from playbooks.plan import ROTATE, rotation_plan
 from playbooks.policy import Policy
 from playbooks.target import TargetRef
 
 _RECENT: Final = 200
+MAX_ACTIONS: Final = 50
+MAX_MISSING: Final = 8
 
 
 def plan(
@@ -31,57 +34,61 @@ def plan(
     A finding older than the target's last rotation is satisfied by it and calls for nothing.
     """
     made: list[str] = []
+    _tell_missing(connection, incident, decision.missing, now)
     for target in decision.targets:
-        if target.key in policy.denied:
-            timeline.append(connection, incident, now, "denied", f"{target.key} is on the deny list")
+        if _denied(connection, incident, target, policy, now):
             continue
         state = target_row(connection, target.key)
         if _satisfied(connection, incident, finding, state, policy, now):
             continue
         identifier = _next_id(connection, incident, target, state["epoch"], finding)
-        if identifier is not None:
+        if identifier is not None and _has_room(connection, incident, now):
             _propose(connection, identifier, incident, target, state["epoch"], finding, decision, policy, now)
             made.append(identifier)
+    for target in decision.containments:
+        if not _denied(connection, incident, target, policy, now) and _has_room(connection, incident, now):
+            cut = containing.propose(connection, incident, finding, decision, target, policy, now)
+            made += [cut] if cut is not None else []
     return made
 
 
-def target_row(connection: Connection, key: str) -> Any:
-    """Return the row of a target; it is made with epoch 0 when it is not there."""
-    row = connection.execute(select(targets).where(targets.c.key == key)).mappings().first()
-    if row is None:
-        connection.execute(insert(targets).values(key=key, epoch=0))
-        row = connection.execute(select(targets).where(targets.c.key == key)).mappings().one()
-    return row
+def _denied(connection: Connection, incident: str, target: TargetRef, policy: Policy, now: float) -> bool:
+    """Return whether the deny list forbids `target`; the timeline names the entry, once."""
+    entry = policy.denial(target)
+    if entry is None:
+        return False
+    text = f"{target.key} is on the deny list: {entry}"
+    told = select(timeline_table.c.seq).where(
+        timeline_table.c.incident_id == incident,
+        timeline_table.c.kind == "denied",
+        timeline_table.c.text == text,
+    )
+    if connection.execute(told.limit(1)).first() is None:
+        timeline.append(connection, incident, now, "denied", text)
+    return True
 
 
-def row_of(
-    plan: Fields, target: TargetRef, policy: Policy, now: float, *, drill: bool, requester: str
-) -> dict[str, Any]:
-    """Return the columns that a drill and a planned action share."""
-    playbook: Any = plan["playbook"] or {"id": "none", "version": "0.0.0"}
-    proposing = policy.mode != "auto" and not drill
-    return {
-        "verb": ROTATE,
-        "target_key": target.key,
-        "target_kind": target.kind,
-        "mount": target.mount,
-        "name": target.name,
-        "classification": target.classification,
-        "target_owner": target.owner,
-        "mode": plan["mode"],
-        "drill": drill,
-        "playbook_id": playbook["id"],
-        "playbook_version": playbook["version"],
-        "epoch": plan["epoch"],
-        "plan": dumps(plan),
-        "digest": plan_digest(plan),
-        "needed": needed(target.classification, ROTATE, proposing=proposing),
-        "requester": requester,
-        "state": "proposed",
-        "reason": "",
-        "created_at": now,
-        "expires_at": now + policy.times.approval_expiry_s,
-    }
+def _tell_missing(connection: Connection, incident: str, lines: Sequence[str], now: float) -> None:
+    """Write what no target can act on, each line once, and at most `MAX_MISSING` rows an incident."""
+    rows = select(timeline_table.c.data).where(
+        timeline_table.c.incident_id == incident, timeline_table.c.kind == "not_proposed"
+    )
+    told = [json.loads(data)["missing"] for data in connection.execute(rows).scalars()]
+    known = {line for one in told for line in one}
+    fresh = [line for line in lines if line not in known]
+    if fresh and len(told) < MAX_MISSING:
+        text = f"nothing is proposed for: {'; '.join(fresh)}"
+        timeline.append(connection, incident, now, "not_proposed", text, {"missing": fresh})
+
+
+def _has_room(connection: Connection, incident: str, now: float) -> bool:
+    """Return whether the incident may have one more action; ids in events must not make rows without end."""
+    number = connection.execute(
+        select(func.count()).select_from(actions).where(actions.c.incident_id == incident)
+    ).scalar_one()
+    if number >= MAX_ACTIONS:
+        _tell_missing(connection, incident, [f"more than {MAX_ACTIONS} actions of one incident"], now)
+    return number < MAX_ACTIONS
 
 
 def _satisfied(

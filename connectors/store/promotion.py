@@ -13,14 +13,15 @@ from connectors.store.canonical import dumps
 from connectors.store.database import Database
 from connectors.store.drilling import request_drill
 from connectors.store.guarding import context_of
+from connectors.store.replanning import refresh
 from connectors.store.schema import actions
 from connectors.store.schema import audit as audit_table
+from detectors.finding import rfc3339
 from playbooks.approval import WORDS
+from playbooks.containment import CONTAIN
 from playbooks.guard import GuardContext, Verdict
-from playbooks.incident import plan_digest
-from playbooks.plan import rotation_plan
 from playbooks.policy import Policy
-from playbooks.promotion import Promotion, judge
+from playbooks.promotion import SHADOW, Promotion, judge, would_start
 
 __all__ = ["PromotedAction", "promote", "request_drill"]
 _BATCH = 500
@@ -66,13 +67,14 @@ def _promote_one(connection: Connection, action_id: str, policy: Policy, now: fl
     row = connection.execute(query).mappings().first()
     if row is None:
         return None
-    if _refresh(connection, row, policy, now):
+    if refresh(connection, row, policy, now):
         row = connection.execute(query).mappings().one()
     context = context_of(connection, row, policy, now)
     outcome = judge(context)
     refused = _audit_refusals(connection, row, context, now)
     paged = _page(connection, row, outcome, policy, now)
-    guards = dumps([verdict.to_json() for verdict in outcome.verdicts])
+    verdicts = (*outcome.verdicts, *_shadow(row, context, outcome, now))
+    guards = dumps([verdict.to_json() for verdict in verdicts])
     same = outcome.state == "proposed" and guards == row["guards"] and outcome.needed == row["needed"]
     if same and not refused and not paged:
         return None
@@ -84,34 +86,16 @@ def _promote_one(connection: Connection, action_id: str, policy: Policy, now: fl
     return PromotedAction(action_id, outcome.state, outcome.auto, outcome.reason, outcome.verdicts)
 
 
-def _refresh(connection: Connection, row: Any, policy: Policy, now: float) -> bool:
-    """Write the plan anew when configuration or playbook changed since; older approvals no longer fit."""
-    target = policy.target(row["target_key"])
-    playbook = policy.playbooks.get(row["playbook_id"])
-    if target is None or playbook is None:
-        return False
-    plan = rotation_plan(
-        target, policy, playbook, epoch=row["epoch"], incident_id=row["incident_id"], drill=row["drill"]
-    )
-    digest = plan_digest(plan)
-    if digest == row["digest"]:
-        return False
-    values = {
-        "plan": dumps(plan),
-        "digest": digest,
-        "mode": plan["mode"],
-        "classification": target.classification,
-        "target_owner": target.owner,
-        "playbook_version": playbook.version,
-    }
-    connection.execute(update(actions).where(actions.c.id == row["id"]).values(values))
-    data = {"before": row["digest"], "after": digest}
-    audit.record(connection, now, "davylamp", "action.replan", row["id"], "done", data)
-    if row["incident_id"] is not None:
-        timeline.append(
-            connection, row["incident_id"], now, "replanned", "the plan changed; approve it anew", data
-        )
-    return True
+def _shadow(row: Any, context: GuardContext, outcome: Promotion, now: float) -> list[Verdict]:
+    """Return what auto would have done: once it would have started the action, that stays said."""
+    if row["drill"] or outcome.auto:
+        return []
+    for said in json.loads(row["guards"]):
+        if said["name"] == SHADOW and said["passed"]:
+            return [Verdict(SHADOW, True, said["reason"], "propose")]
+    would = would_start(context)
+    reason = f"auto would have started it at {rfc3339(now)}" if would else "auto would not have started it"
+    return [Verdict(SHADOW, would, reason, "propose")]
 
 
 def _write(connection: Connection, row: Any, outcome: Promotion, guards: str, now: float) -> None:
@@ -152,15 +136,16 @@ def _page(connection: Connection, row: Any, outcome: Promotion, policy: Policy, 
     if row["incident_id"] is None:
         return 0
     name = f"{row['mount']}/{row['name']}"
+    deed = "cut off" if row["verb"] == CONTAIN else "rotate"
     if outcome.state == "expired":
-        text = f"the proposal to rotate {name} expired: nobody decided"
+        text = f"the proposal to {deed} {name} expired: nobody decided"
         return paging.page(
             connection, policy, row["incident_id"], f"expired:{row['id']}", text, now, always=True
         )
     waited = now - row["created_at"] >= policy.times.proposal_page_after_s
     if outcome.state != "proposed" or not (waited or outcome.over_cap):
         return 0
-    text = f"waits for {outcome.needed} to approve the rotation of {name}: {outcome.reason}"
+    text = f"waits for {outcome.needed} to approve to {deed} {name}: {outcome.reason}"
     occasion = f"proposal:{row['id']}"
     return paging.page(connection, policy, row["incident_id"], occasion, text, now, always=outcome.over_cap)
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Select, case, func, select
 
-from connectors.store import schema
+from connectors.store import debt_reading, risk_reading, schema
 from connectors.store.records import (
     ActionRecord,
     Approval,
@@ -113,6 +113,9 @@ def incident(
         acknowledged_by=_acknowledged(connection, incident_id),
         notes=_notes(connection, incident_id),
         deliveries=_deliveries(connection, incident_id),
+        debts=debt_reading.of_incident(connection, incident_id),
+        campaign=risk_reading.campaign_of(connection, incident_id),
+        campaigns=risk_reading.campaigns_holding(connection, incident_id),
     )
 
 
@@ -142,12 +145,18 @@ def acknowledged(connection: Connection, incident_ids: Sequence[str]) -> dict[st
 
 
 def switches(connection: Connection) -> Sequence[tuple[str, str, float]]:
-    """Return the engaged kill switches as (name, by, at)."""
-    table = schema.switches
-    rows = connection.execute(
-        select(table.c.name, table.c.by, table.c.at).where(table.c.engaged).order_by(table.c.name)
-    )
-    return [(name, by, at) for name, by, at in rows]
+    """Return the engaged kill switches as (name, by, at), whether a page or a command engaged them."""
+    found: list[tuple[str, str, float]] = []
+    for table in (schema.switches, schema.page_switches):
+        query = select(table.c.name, table.c.by, table.c.at).where(table.c.engaged).order_by(table.c.name)
+        found += [(name, by, at) for name, by, at in connection.execute(query)]
+    return found
+
+
+def page_switches(connection: Connection) -> frozenset[str]:
+    """Return the names that a page engaged, and that a page may release."""
+    table = schema.page_switches
+    return frozenset(connection.execute(select(table.c.name).where(table.c.engaged)).scalars())
 
 
 def target(connection: Connection, key: str) -> TargetState:
@@ -206,13 +215,23 @@ def _actions(connection: Connection, query: Query, *, deep: bool) -> list[Action
 def _steps_of(ids: Sequence[str]) -> Query:
     step = schema.steps
     columns = (step.c.action_id, step.c.ordinal, step.c.name, step.c.state, step.c.attempt)
-    query = select(*columns, step.c.done_at, step.c.note, step.c.checks)
+    query = select(*columns, step.c.done_at, step.c.note, step.c.checks, step.c.context)
     return query.where(step.c.action_id.in_(ids)).order_by(step.c.ordinal)
 
 
 def _step(row: dict[str, Any]) -> Step:
     values = {name: row[name] for name in ("ordinal", "name", "state", "attempt", "done_at", "note")}
-    return Step(**values, checks=_objects(row["checks"]))
+    return Step(**values, checks=_objects(row["checks"]), consumers=_consumers(row))
+
+
+def _consumers(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what the step that waits for consumers knows of them: now, or when it was done."""
+    if row["name"] != "consumers":
+        return {}
+    context = _object(row["context"])
+    left = context.get("state")
+    found = left.get("consumers") if isinstance(left, dict) and left else context.get("kept")
+    return found if isinstance(found, dict) else {}
 
 
 def _group(connection: Connection, query: Query) -> dict[str, list[dict[str, Any]]]:

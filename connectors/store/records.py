@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from connectors.store.debt_reading import DebtRow
+from connectors.store.risk_reading import Campaign, Link
 from connectors.store.schema import OPEN_STATUSES
 
 
@@ -59,7 +61,9 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of an action as the worker keeps it; `checks` are objects of the proof contract."""
+    """One step of an action as the worker keeps it; `checks` are objects of the proof contract. `consumers`
+    is what it knows of them (`playbooks.convergence.Convergence.to_json`), empty when it looked for none.
+    """
 
     ordinal: int
     name: str
@@ -68,6 +72,7 @@ class Step:
     done_at: float | None
     note: str
     checks: Sequence[dict[str, Any]]
+    consumers: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,9 @@ class IncidentRecord:
     acknowledged_by: Sequence[tuple[str, float]]
     notes: Sequence[tuple[str, float, str]]
     deliveries: Sequence[Delivery]
+    debts: Sequence[DebtRow] = ()
+    campaign: Campaign | None = None
+    campaigns: Sequence[Link] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The tables of record. Times are seconds since the epoch (UTC) as floats; documents are JSON text.
 
 No column ever holds a plaintext secret: `steps.escrow` is ciphertext of the vault's transit engine.
-The web role may write only `approvals`, `notes`, `acknowledgements`, `sessions`, `session_links` and `audit`.
+The web role may write only the tables of `WEB_MAY_WRITE`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,15 @@ metadata = MetaData(
 
 _BIG: Final = BigInteger().with_variant(Integer(), "sqlite")
 OPEN_STATUSES: Final = ("new", "acknowledged", "contained", "recovered", "reopened")
-WEB_MAY_WRITE: Final = ("approvals", "notes", "acknowledgements", "sessions", "session_links", "audit")
+WEB_MAY_WRITE: Final = (
+    "approvals",
+    "notes",
+    "acknowledgements",
+    "sessions",
+    "session_links",
+    "audit",
+    "page_switches",
+)
 
 offsets = Table(
     "offsets",
@@ -333,3 +341,43 @@ audit = Table(
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )
+
+revocation_debt = Table(
+    "revocation_debt",
+    metadata,
+    Column("action_id", String(36), ForeignKey("actions.id"), primary_key=True),
+    Column("incident_id", String(36), ForeignKey("incidents.id")),
+    Column("target_key", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("credential", Text, nullable=False),
+    Column("handles", Text, nullable=False, default="[]"),
+    Column("since", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("looks", Integer, nullable=False, default=0),
+    Column("next_at", Float),
+    Column("ended_at", Float),
+    Column("grade", String(1)),
+    Column("settled_by", Text),
+    Column("note", Text),
+)
+Index("ix_revocation_debt_state", revocation_debt.c.state)
+Index("ix_revocation_debt_incident_id", revocation_debt.c.incident_id)
+
+page_switches = Table(
+    "page_switches",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("engaged", Boolean, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+campaign_findings = Table(
+    "campaign_findings",
+    metadata,
+    Column("finding_id", String(36), ForeignKey("findings.finding_id"), primary_key=True),
+    Column("campaign_id", String(36), ForeignKey("incidents.id"), nullable=False),
+    Column("tactics", Text, nullable=False),
+)
+Index("ix_campaign_findings_campaign_id", campaign_findings.c.campaign_id)

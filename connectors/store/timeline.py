@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from connectors.store.canonical import GENESIS, chain, dumps, storable
-from connectors.store.schema import timeline
+from connectors.store.canonical import GENESIS, broken, chain, dumps, storable
+from connectors.store.schema import incidents, timeline
 
 
 def append(
@@ -35,27 +35,29 @@ def append(
         "data": dumps(dict(data or {})),
     }
     row["previous_hash"] = previous or GENESIS
-    row["hash"] = chain(row["previous_hash"], _hashed(row))
+    row["hash"] = chain(row["previous_hash"], hashed(row))
     connection.execute(timeline.insert().values(row))
 
 
 def verify(connection: Connection, incident_id: str) -> list[str]:
     """Return what is wrong with an incident's chain; empty when nothing is."""
-    problems: list[str] = []
-    expected = GENESIS
     rows = connection.execute(
         select(timeline).where(timeline.c.incident_id == incident_id).order_by(timeline.c.seq)
     ).mappings()
-    for row in rows:
-        if row["previous_hash"] != expected:
-            problems.append(f"timeline row {row['seq']}: a row before it is missing or changed")
-        if row["hash"] != chain(row["previous_hash"], _hashed(row)):
-            problems.append(f"timeline row {row['seq']}: changed")
-        expected = row["hash"]
-    return problems
+    return list(broken(rows, hashed, "timeline"))
 
 
-def _hashed(row: Mapping[Any, Any]) -> dict[str, object]:
+def orphaned(connection: Connection) -> list[str]:
+    """Return the incidents that have lost all of their timeline, or that only their timeline still knows."""
+    known = set(connection.scalars(select(incidents.c.id)))
+    told = set(connection.scalars(select(timeline.c.incident_id).distinct()))
+    return [f"incident {i}: its whole timeline is missing" for i in sorted(known - told)] + [
+        f"incident {i}: missing, only its timeline is left" for i in sorted(told - known)
+    ]
+
+
+def hashed(row: Mapping[Any, Any]) -> dict[str, object]:
+    """Return what the hash of a row covers, besides the hash before it. Raises ValueError on no JSON."""
     return {
         "incident_id": row["incident_id"],
         "at": row["at"],

@@ -10,7 +10,7 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 import hvac
 import requests
@@ -20,11 +20,13 @@ from connectors.vault.error import VaultAwayError, VaultDeniedError, VaultError,
 from connectors.vault.replies import Identity, StaticCredentials, StaticRole, VaultHealth, rotation
 from connectors.vault.secret_text import SecretText
 
+Method: TypeAlias = Literal["GET", "LIST", "POST", "PUT", "DELETE"]
 _SEGMENTS: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\Z")
 _UNFINISHED: Final = "unable to finish rotating credentials"
 _STATUS: Final[tuple[tuple[type[Exception], int], ...]] = (
     (answers.InvalidRequest, 400),
     (answers.InvalidPath, 404),
+    (answers.UnsupportedOperation, 405),
     (answers.InternalServerError, 500),
     (answers.VaultNotInitialized, 501),
 )
@@ -78,7 +80,7 @@ class VaultClient:
 
     def static_role(self, mount: str, name: str) -> StaticRole:
         """Return a static role without reading its password."""
-        mount, name = _segments(mount), _segments(name)
+        mount, name = vault_path(mount), vault_path(name)
         data = self._data(
             f"GET {mount}/static-roles/{name}",
             lambda: self._hvac.secrets.database.read_static_role(name=name, mount_point=mount),
@@ -87,7 +89,7 @@ class VaultClient:
 
     def static_credentials(self, mount: str, name: str) -> StaticCredentials:
         """Return the user name and password that the vault serves now."""
-        mount, name = _segments(mount), _segments(name)
+        mount, name = vault_path(mount), vault_path(name)
         data = self._data(
             f"GET {mount}/static-creds/{name}",
             lambda: self._hvac.secrets.database.get_static_credentials(name=name, mount_point=mount),
@@ -100,7 +102,7 @@ class VaultClient:
 
     def rotate_static_role(self, mount: str, name: str) -> None:
         """Ask for a new password now. It may take effect even when this raises: read before repeating."""
-        mount, name = _segments(mount), _segments(name)
+        mount, name = vault_path(mount), vault_path(name)
         self._ask(
             f"POST {mount}/rotate-role/{name}",
             lambda: self._hvac.secrets.database.rotate_static_role_credentials(name=name, mount_point=mount),
@@ -108,7 +110,7 @@ class VaultClient:
 
     def encrypt(self, mount: str, key: str, secret: SecretText) -> str:
         """Return `secret` as ciphertext of a transit key (``vault:v1:...``)."""
-        mount, key = _segments(mount), _segments(key)
+        mount, key = vault_path(mount), vault_path(key)
         plain = base64.b64encode(secret.reveal().encode()).decode("ascii")
         data = self._data(
             f"POST {mount}/encrypt/{key}",
@@ -118,7 +120,7 @@ class VaultClient:
 
     def decrypt(self, mount: str, key: str, ciphertext: str) -> SecretText:
         """Return what `encrypt` was given."""
-        mount, key = _segments(mount), _segments(key)
+        mount, key = vault_path(mount), vault_path(key)
         data = self._data(
             f"POST {mount}/decrypt/{key}",
             lambda: self._hvac.secrets.transit.decrypt_data(
@@ -129,7 +131,7 @@ class VaultClient:
 
     def fingerprint(self, mount: str, key: str, secret: SecretText) -> str:
         """Return the HMAC of `secret` by a transit key: tells two values apart, gives neither away."""
-        mount, key = _segments(mount), _segments(key)
+        mount, key = vault_path(mount), vault_path(key)
         plain = base64.b64encode(secret.reveal().encode()).decode("ascii")
         data = self._data(
             f"POST {mount}/hmac/{key}",
@@ -137,15 +139,38 @@ class VaultClient:
         )
         return _text(data, "hmac")
 
+    def request(
+        self,
+        method: Method,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        token: SecretText | None = None,
+    ) -> Mapping[str, Any]:
+        """Make one call of the HTTP API below ``/v1`` and return the answer, {} when it has none.
+
+        `token` stands in for our own, to try one; SecretText("") sends none. `path` comes from `vault_path`
+        or is a literal. A 404 is VaultRefusedError with status 404.
+        """
+        adapter = self._hvac.adapter
+        url = f"/v1/{vault_path(path)}"
+        asked = method if method != "LIST" else "GET"
+        given: dict[str, Any] = {"json": dict(body)} if body is not None else {}
+        if method == "LIST":
+            given["params"] = {"list": "true"}
+        return self._ask(f"{method} {path}", lambda: adapter.request(asked, url, **given), token)
+
     def _data(self, what: str, call: Callable[[], object]) -> Mapping[str, Any]:
         data = self._ask(what, call).get("data")
         if not isinstance(data, Mapping):
             raise VaultRefusedError(f"{what}: the answer has no data", status=200)
         return cast("Mapping[str, Any]", data)
 
-    def _ask(self, what: str, call: Callable[[], object]) -> Mapping[str, Any]:
+    def _ask(
+        self, what: str, call: Callable[[], object], token: SecretText | None = None
+    ) -> Mapping[str, Any]:
         """Call the vault; the errors below are raised outside `except`, so they chain to nothing."""
-        self._hvac.token = self._token()
+        self._hvac.token = self._token() if token is None else token.reveal()
         failure: VaultError
         try:
             reply = call()
@@ -172,6 +197,8 @@ def _failure(what: str, error: answers.VaultError) -> VaultError:
             return VaultDeniedError(f"vault denied {what}")
         case answers.RateLimitExceeded() | answers.BadGateway():
             return VaultAwayError("busy", what)
+        case answers.PreconditionFailed():
+            return VaultAwayError("standby", f"{what}: it has not seen our last write yet")
         case _:
             status = next((code for kind, code in _STATUS if isinstance(error, kind)), 0)
             said = " ".join(str(item) for item in error.errors or ())
@@ -182,8 +209,11 @@ def _failure(what: str, error: answers.VaultError) -> VaultError:
             )
 
 
-def _segments(path: str) -> str:
-    """Return `path` if it can stand in a URL as it is. Raises VaultRefusedError."""
+def vault_path(path: str) -> str:
+    """Return `path` if it can stand in a URL as it is: segments of letters, digits, dot, dash, underscore.
+
+    Raises VaultRefusedError.
+    """
     if not _SEGMENTS.match(path) or len(path) > 256:
         raise VaultRefusedError(f"not a vault path: {path[:64]!r}", status=0)
     return path

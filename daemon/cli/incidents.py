@@ -1,4 +1,4 @@
-"""`davylamp incidents list|show|ack|close`: what the incident pages do, for the terminal."""
+"""`davylamp incidents list|show|ack|close|export|verify`: what the incident pages do, for the terminal."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from connectors.store import audit, reading
 from connectors.store import incidents as incident_store
 from connectors.store.records import IncidentRecord
+from connectors.store.risk_reading import Campaign
 from daemon.cli.approver import approver_options, post
 from daemon.cli.database import (
     NOT_DONE,
@@ -107,6 +108,43 @@ def close(incident_id: str, path: Path | None, reason: str, note: str) -> None:
     print_line(f"closed: {reason}")
 
 
+@incidents.command()
+@click.argument("incident_id")
+@config_option
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The zip to write."
+)
+def export(incident_id: str, path: Path | None, out: Path) -> None:
+    """Write one incident as a signed bundle that verifies offline (docs/evidence.md)."""
+    from connectors.evidence.error import EvidenceError
+    from daemon.cli.evidence import bundle_written, key_of
+    from daemon.evidence import export_incident, snapshot
+
+    checked_id(incident_id)
+    settings = settings_of(path)
+    key = key_of(settings)
+    try:
+        with opened(settings) as database, snapshot(database) as connection:
+            made = export_incident(connection, incident_id, out, key, settings.site, time.time())
+    except EvidenceError as error:
+        raise FailedError(str(error), NOT_DONE) from error
+    if made is None:
+        raise FailedError(f"there is no incident {incident_id}", NOT_DONE)
+    bundle_written(out, made)
+
+
+@incidents.command()
+@click.argument("bundle", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--public-key", "key", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, bundle: Path, key: Path, as_json: bool) -> None:
+    """Check a bundle against the public key; needs no settings and no database. Exit 1 if it is not whole."""
+    from daemon.cli.evidence import checked, print_verified
+
+    ctx.exit(print_verified(checked(bundle, key), as_json))
+
+
 def _print(record: IncidentRecord, now: float) -> None:
     row = record.row
     print_line(f"#{row.number} {row.level} {row.status}: {row.title}")
@@ -118,9 +156,23 @@ def _print(record: IncidentRecord, now: float) -> None:
     acknowledged = bool(record.acknowledged_by) or row.acked_at is not None
     for wait in waits(row, record.actions, acknowledged, now):
         print_line(f"  {wait.text}")
+    for whole in record.campaigns:
+        print_line(f"Part of #{whole.number}: {whole.title} ({whole.id})")
+    if record.campaign is not None:
+        _print_campaign(record.campaign)
     click.echo(f"\nFindings ({record.findings_total})")
     for finding in record.findings:
         print_line(f"  {finding.get('level')}  {finding.get('rule_id')}: {finding.get('explain')}")
     click.echo("\nTimeline")
     for line in record.timeline:
         print_line(f"  {words.stamp(line.at)}  {line.kind}: {line.text}")
+
+
+def _print_campaign(found: Campaign) -> None:
+    click.echo("\nCampaign")
+    print_line(f"  tactics: {', '.join(found.tactics)}; risk {found.risk:.0f}")
+    for step in found.steps:
+        told = ", ".join(step.tactics)
+        print_line(f"  {words.stamp(step.at)}  {step.level}  {step.rule_id} ({told}): {step.explain}")
+    for part in found.parts:
+        print_line(f"  part #{part.number} {part.level} {part.status}: {part.title} ({part.id})")

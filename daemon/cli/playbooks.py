@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import orjson
 
+from daemon.cli.playbooks_agreement import agreement_command
 from daemon.playbook_library import playbook_texts
 from playbooks.library import check as checked
 from playbooks.page import render as rendered
@@ -19,6 +20,9 @@ _FILES = click.argument("files", nargs=-1, type=click.Path(path_type=Path, exist
 @click.group()
 def playbooks() -> None:
     """Playbooks: the pages and steps behind incidents."""
+
+
+playbooks.add_command(agreement_command)
 
 
 @playbooks.command()

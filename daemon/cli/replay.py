@@ -25,6 +25,7 @@ from daemon.cli.scan_files import opened
 from daemon.cli.scan_progress import ScanProgress
 from daemon.cli.scan_summary import print_unused
 from daemon.garbage import settle
+from daemon.holding import standings_in
 from daemon.replaying import Replaying, TooMuchError, reaches
 from daemon.replaying_comparison import Comparison, Edges
 from daemon.replaying_kafka import Span, span
@@ -32,6 +33,7 @@ from daemon.replaying_stored import concerns, finding_of, findings_of
 from daemon.ruleset import ruleset
 from daemon.scan_tally import Period
 from detectors.finding import FindingFormatError, rfc3339
+from detectors.lifecycle.state import awake
 
 _FOREVER = Period()
 
@@ -93,6 +95,7 @@ def replay(
     rules = ruleset(_detection(settings.detection, folders, no_builtin))
     for refusal in rules.refusals:
         click.echo(str(refusal), err=True)
+    rules = awake(rules, standings_in(settings.detection.lifecycle))
     period = Period(since, until)
     click.echo(f"{len(rules.rules)} rules, {len(rules.correlations)} correlations", err=True)
     paths = opened(files)

@@ -82,11 +82,13 @@ def test_rules(
     ctx.exit(1 if counts["failed"] or counts["refused"] else 0)
 
 
-def tries(loaded: RuleSet) -> Iterator[Try]:
-    """Yield every try of every loaded rule, after one for each refusal."""
+def tries(loaded: RuleSet, only: str | None = None) -> Iterator[Try]:
+    """Yield every try of every loaded rule, or of the `only` one, after one for each refusal."""
     for refusal in loaded.refusals:
         yield Try(str(refusal.path), "refused", "refused", str(refusal))
     for item in (*loaded.rules, *loaded.correlations):
+        if only is not None and item.id != only:
+            continue
         path = item.identity.path
         try:
             cases = _cases_of(path)

@@ -17,6 +17,8 @@ from daemon.cli.rule_test import test_rules
 from daemon.cli.rules_check import check
 from daemon.cli.rules_convert import convert_rules
 from daemon.cli.rules_diff import diff_rules
+from daemon.cli.rules_import import import_rules
+from daemon.cli.rules_promote import promote_rule
 from daemon.ruleset import ruleset
 from detectors.sigma.rule import CorrelationRule, Rule
 from detectors.sigma.ruleset import RuleSet
@@ -33,7 +35,10 @@ def rules() -> None:
     """Sigma rules."""
 
 
-for command in (check, conform, convert_rules, coverage, diff_rules, explain_rule, new_rule, test_rules):
+for command in (
+    *(check, conform, convert_rules, coverage, diff_rules, explain_rule, import_rules, new_rule),
+    *(promote_rule, test_rules),
+):
     rules.add_command(command)
 
 

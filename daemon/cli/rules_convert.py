@@ -11,9 +11,11 @@ import click
 import orjson
 
 from config.detection import Detection
+from daemon.cli.database import config_option, settings_of
+from daemon.cli.inventory_option import inventory_option
 from daemon.cli.listing import print_line
 from daemon.pipelines import pipelines as load_pipelines
-from daemon.ruleset import documents
+from daemon.ruleset import documents, placeholders_of
 from detectors.rules import builtin
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ _ECS_TARGETS: Final = ("esql", "lucene", "opensearch")
     type=click.Choice(("ecs", "raw")),
     help="Names of Davylamp's ECS documents, or as the rule writes them.",
 )
+@inventory_option
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def convert_rules(
@@ -53,12 +57,17 @@ def convert_rules(
     folders: tuple[Path, ...],
     steps: tuple[str, ...],
     names: Names | None,
+    inventories: tuple[Path, ...],
+    path: Path | None,
     as_json: bool,
 ) -> None:
     """Print the query of each RULE: an id, a name, a rule file, or a folder of them.
 
     Queries for Elasticsearch and OpenSearch speak of the documents that Davylamp sends there (--fields ecs);
     with --pipeline, and for Splunk, fields stay as the rule writes them, unless --fields says otherwise.
+
+    Classes and placeholders stand in a query with their members: convert again when they change. Of the
+    configuration `detection.inventory` and `detection.placeholders` count.
 
     A rule that the target cannot express is reported with the reason, and the others are printed. Exit 1 if
     there is one.
@@ -70,11 +79,15 @@ def convert_rules(
     library = Library.of([*chain(*given.values()), *documents(folders), *builtin()])
     wanted = _wanted(library, rules, given)
     files, plugins = _steps(steps)
-    asked = Detection(pipelines=files)
+    said = settings_of(path).detection if path else Detection()
+    asked = Detection(
+        pipelines=files, inventory=(*said.inventory, *inventories), placeholders=said.placeholders
+    )
     checking, working = _loaded(asked), _loaded(asked)
     if names is None:
         names = "ecs" if target in _ECS_TARGETS and not steps else "raw"
-    converter = Converter(library, target, names, checking, working.for_backend(), plugins)
+    values = placeholders_of(asked)
+    converter = Converter(library, target, names, checking, working.for_backend(), plugins, values)
     queries, refused = _converted(converter, wanted)
     paths = {document.path for document in chain(*given.values())}
     refused = [item for item in library.refusals if item.path in paths] + refused

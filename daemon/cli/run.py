@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import orjson
 
 from config.loader import load
+from config.response import Target
 from config.settings import ROLES, Role, Settings
 
 
@@ -33,7 +35,8 @@ def run(
     """Run all five roles as child processes, or ROLE alone in this process."""
 
     def reread() -> Settings:
-        return load(path, environment=os.environ)
+        kinds = _target_kinds() if role in (None, "respond") else None
+        return load(path, environment=os.environ, target_kinds=kinds)
 
     settings = _from_pipe(settings_fd) if settings_fd is not None else reread()
     if role is not None:
@@ -47,6 +50,13 @@ def run(
     logs.configure(settings.operation.log_level, "supervisor")
     roles: list[Role] = [r for r in ROLES if not (without_web and r == "web")]
     ctx.exit(asyncio.run(Supervisor(settings, roles, reread).run()))
+
+
+def _target_kinds() -> Mapping[str, type[Target]]:
+    """Return the models of what can be rotated; only a process that rotates reads that room."""
+    from connectors.rotation.catalogue import target_kinds
+
+    return target_kinds()
 
 
 def _from_pipe(descriptor: int) -> Settings:

@@ -10,10 +10,12 @@ from typing import Any
 
 import click
 
-from config.detection import Detection, PlaceholderSources
+from config.detection import Detection
 from config.istio import Istio
 from connectors.sources.catalogue import KINDS
 from daemon.cli.database import config_option, settings_of
+from daemon.cli.held_option import Held, held_options
+from daemon.cli.inventory_option import inventory_option
 from daemon.cli.main import INTERNAL, NOT_DONE
 from daemon.cli.pipeline_option import pipeline_option
 from daemon.cli.scan_files import opened
@@ -27,6 +29,7 @@ from daemon.scan_tally import Period, Tally
 from daemon.scanning import Located, Reading
 from daemon.scanning import scan as scan_files
 from detectors.level import LEVELS, Level, rank
+from detectors.lifecycle.state import awake
 
 _DAY_S = 86_400.0
 _LEARNING_DAYS = Detection().learning_days
@@ -69,6 +72,8 @@ class EventTime(click.ParamType):
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
 @click.option("--summary/--no-summary", default=None, help="Counts on stderr; on by itself for a table.")
 @click.option("--learning-days", default=_LEARNING_DAYS, show_default=True, help="Baselines learn so long.")
+@held_options
+@inventory_option
 @pipeline_option
 @config_option
 @click.pass_context
@@ -87,6 +92,10 @@ def scan(
     jobs: int,
     summary: bool | None,
     learning_days: float,
+    exceptions: tuple[Path, ...],
+    lifecycles: tuple[Path, ...],
+    with_held: bool,
+    inventories: tuple[Path, ...],
     pipelines: tuple[Path, ...],
     path: Path | None,
 ) -> None:
@@ -102,20 +111,28 @@ def scan(
     happened inside; baselines still learn from what came before. Times are RFC 3339, or a date in UTC.
 
     Of the configuration only `istio` counts, the formats of the mesh's access logs, and
-    `detection.placeholder_sources`, what a --pipeline may read.
+    `detection.placeholder_sources`, what a --pipeline may read, and `detection.inventory`, `exceptions`
+    and `lifecycle`.
 
-    A finding below --level is left out altogether: not printed, not counted, not in the exit code.
+    A finding below --level is left out altogether: not printed, not counted, not in the exit code. One that
+    an exception or a rule in shadow holds back is counted on stderr alone, with --held also printed.
     """
     settings = settings_of(path) if path else None
     istio = settings.istio if settings else Istio()
-    sources = settings.detection.placeholder_sources if settings else PlaceholderSources()
+    said = settings.detection if settings else Detection()
+    held = Held(said, exceptions, lifecycles)
     rules = ruleset(
         Detection(
-            builtin_rules=not no_builtin, rules=folders, pipelines=pipelines, placeholder_sources=sources
+            builtin_rules=not no_builtin,
+            rules=folders,
+            pipelines=pipelines,
+            placeholder_sources=said.placeholder_sources,
+            inventory=(*said.inventory, *inventories),
         )
     )
     for refusal in rules.refusals:
         click.echo(str(refusal), err=True)
+    rules = awake(rules, held.holding.standings)
     if as_json:
         wanted = "jsonl"
     paths = opened(files)
@@ -130,6 +147,11 @@ def scan(
             for located in _found(paths, bar, tally, reading, learning_days * _DAY_S, jobs):
                 if rank(located.finding.level) < rank(level):
                     continue
+                judged = held.judge(located.finding)
+                if judged is not located.finding:
+                    if with_held:
+                        show(located._replace(finding=judged))
+                    continue
                 worst = max(worst, rank(located.finding.level))
                 counts.count(located.finding)
                 show(located)
@@ -143,6 +165,7 @@ def scan(
         click.echo(str(error), err=True)
         ctx.exit(INTERNAL)
     print_unused(tally)
+    held.tell()
     if summary or (summary is None and wanted == "table"):
         for line in counts.lines():
             click.echo(line, err=True)

@@ -46,6 +46,8 @@ def _show(report: Mapping[str, Any]) -> None:
         for name, count in _flat(answer.get("conservation", {}), ""):
             counts.add_row(role, name, f"{count:,}")
     console.print(counts)
+    for line in canary_lines(report["roles"].get("forward", {}).get("canary", {})):
+        console.print(line, markup=False)
     for text in report["violations"]:
         console.print(f"broken: {text}", markup=False)
     away = [role for role, answer in report["roles"].items() if "away" in answer]
@@ -53,6 +55,18 @@ def _show(report: Mapping[str, Any]) -> None:
         console.print(f"not known of {', '.join(away)}: no answer")
     elif not report["violations"]:
         console.print("every record and event is accounted for")
+
+
+def canary_lines(told: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each target and source of which forward tells; none while canaries are off."""
+    if not told.get("every_s"):
+        return
+    for name, arrival in told["newest"].items():
+        searched = arrival["searchable_s"]
+        found = "not searched" if searched is None else f"found by a search after {searched:g} s"
+        yield f"canary {name}: there after {arrival['acknowledged_s']:g} s, {found}"
+    for name in told["late"]:
+        yield f"canary {name}: late, none in two periods"
 
 
 def _flat(value: Any, name: str) -> Iterator[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""`davylamp targets list|drill`: the credentials that may be rotated, and rehearsing one."""
+"""`davylamp targets list|drill|dry-run|debt|overdue`: credentials that may be rotated; rehearsing one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from connectors.rotation.catalogue import typed
 from connectors.store import reading
 from connectors.store.database import Database
 from connectors.store.error import UnknownRowError
@@ -24,6 +25,10 @@ from daemon.cli.database import (
     settings_of,
 )
 from daemon.cli.listing import print_line, print_table
+from daemon.cli.targets_consumers import consumers
+from daemon.cli.targets_debt import debt_command
+from daemon.cli.targets_dry_run import dry_run
+from daemon.cli.targets_overdue import overdue_command
 from daemon.roles.respond.policy import policy_of
 from daemon.web import documents, words
 from playbooks.action import TERMINAL
@@ -37,6 +42,12 @@ def targets() -> None:
     """Targets: the credentials that Davylamp may rotate."""
 
 
+targets.add_command(dry_run)
+targets.add_command(consumers)
+targets.add_command(debt_command)
+targets.add_command(overdue_command)
+
+
 @targets.command("list")
 @config_option
 @json_option
@@ -44,7 +55,9 @@ def list_(path: Path | None, as_json: bool) -> None:
     """List the configured targets with their epochs and last drills."""
     settings = settings_of(path)
     with opened(settings) as database, database.reading() as connection:
-        known = [(target, reading.target(connection, target.key)) for target in settings.response.targets]
+        known = [
+            (target, reading.target(connection, target.key)) for target in typed(settings).response.targets
+        ]
     if as_json:
         print_json(
             {
@@ -81,14 +94,32 @@ def drill(
         record = _ended(database, action_id, timeout) if wait else _read(database, action_id)
     grade = (record.proof or {}).get("grade")
     if as_json:
-        print_json(documents.action(record))
+        print_json(drilled(record))
     elif wait:
         why = f" ({record.reason})" if record.reason else ""
-        print_line(f"{record.target_key}: {record.state}{why}, proof grade {grade or 'none'}")
+        result = drilled(record)
+        took = f", {result['duration_s']:.1f} s" if result["duration_s"] is not None else ""
+        proof = f", proof {result['proof_id']}" if result["proof_id"] else ""
+        print_line(f"{record.target_key}: {record.state}{why}, proof grade {grade or 'none'}{took}{proof}")
     else:
         print_line(f"asked for: {action_id}")
     if wait:
         ctx.exit(0 if grade == "A" else _NOT_A)
+
+
+def drilled(record: ActionRecord) -> dict[str, Any]:
+    """Return a drill's action with its `result` (passed, failed, waiting), `duration_s` and `proof_id`.
+
+    The duration is from the worker's start to the end, in seconds; a proof is called by its action's id.
+    """
+    grade = (record.proof or {}).get("grade")
+    began, ended = record.started_at, record.finished_at
+    return {
+        **documents.action(record),
+        "result": "waiting" if record.state not in TERMINAL else "passed" if grade else "failed",
+        "duration_s": round(ended - began, 3) if began is not None and ended is not None else None,
+        "proof_id": record.id if record.proof else None,
+    }
 
 
 def _ended(database: Database, action_id: str, timeout: float) -> ActionRecord:

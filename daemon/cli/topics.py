@@ -104,7 +104,8 @@ def _names(settings: Settings) -> Names:
 
     targets = tuple(group_of(target.name) for target in settings.forwarding.targets)
     groups = {"detect": (DETECT,), "correlate": (APP_ID,), "respond": (RESPOND,), "forward": targets}
-    return Names(tuple(settings.kafka.topics.kinds()), groups, _changelogs())
+    raw = tuple(settings.kafka.topics.kinds())
+    return Names(raw, groups, _changelogs(), raw if settings.canary.on else ())
 
 
 def _changelogs() -> tuple[str, ...]:

@@ -8,10 +8,11 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from connectors.store import reading
+from connectors.store import forcing, reading
 from connectors.store.records import ActionRecord, TargetState
-from daemon.web import entry, plan_view
+from daemon.web import consumers_view, entry, plan_view
 from daemon.web.deciding import Decision, decide, subjects_of, why_not
+from daemon.web.forcing import force
 from daemon.web.identity import Person, reader
 from daemon.web.incident_page import row_id
 from daemon.web.refusal import RefusalError
@@ -21,6 +22,7 @@ from daemon.web.site import Site, site_of
 _BUTTONS: Final[tuple[tuple[Decision, str], ...]] = (("approve", "Approve this plan"), ("reject", "Reject"))
 _NOTICES: Final = {
     "approve": "Your approval is recorded. The machine starts when enough people agree and its guards pass.",
+    "force": "Your word is recorded. Whoever is named is cut off when enough people agree.",
     "reject": "Your rejection is recorded. The machine will not carry out this plan.",
 }
 
@@ -45,6 +47,8 @@ async def action_page(request: Request) -> Response:
     site = site_of(request)
     who = await reader(request, site)
     record, subjects, target = await load(site, row_id(request))
+    consumers = consumers_view.table(record)
+    words = await site.read(lambda connection: forcing.votes(connection, record.id)) if consumers else ()
     return page(
         site,
         "action.html",
@@ -55,7 +59,10 @@ async def action_page(request: Request) -> Response:
         guards=plan_view.guards(record),
         blast_radius=plan_view.blast_radius(record),
         undo=plan_view.undo(record),
+        outlook=plan_view.outlook(record),
         digest_parts=plan_view.digest_parts(record.digest),
+        consumers=consumers,
+        agreed=consumers.agreed_by(words) if consumers else (),
         decisions=[(verb, title, _reason(site, who, record, subjects, verb)) for verb, title in _BUTTONS],
         notice=_NOTICES.get(request.query_params.get("done", ""), ""),
     )
@@ -69,6 +76,15 @@ async def approve_form(request: Request) -> Response:
 async def reject_form(request: Request) -> Response:
     """POST /actions/{id}/reject."""
     return await _decide(request, "reject")
+
+
+async def force_form(request: Request) -> Response:
+    """POST /actions/{id}/force."""
+    site = site_of(request)
+    action_id = row_id(request)
+    who, fields = await entry.by_form(request, site, forcing.DEED, action_id)
+    await force(site, who, action_id, fields.get("digest", ""))
+    return RedirectResponse(f"/actions/{action_id}?done=force", 303)
 
 
 async def _decide(request: Request, decision: Decision) -> Response:

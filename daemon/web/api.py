@@ -7,10 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from connectors.store import audit, reading, sessions
+from connectors.store.forcing import DEED
 from connectors.store.records import IncidentRow
 from daemon.web import action_page, documents, entry, incident_page
 from daemon.web.acknowledging import acknowledge
 from daemon.web.deciding import Decision, decide
+from daemon.web.forcing import force
 from daemon.web.identity import reader
 from daemon.web.incident_page import row_id
 from daemon.web.refusal import RefusalError
@@ -79,6 +81,15 @@ async def approve(request: Request) -> Response:
 async def reject(request: Request) -> Response:
     """POST /api/actions/{id}/reject {"digest": ...}."""
     return await _decide(request, "reject")
+
+
+async def force_consumers(request: Request) -> Response:
+    """POST /api/actions/{id}/force {"digest": ...}: cut off the consumers that the digest names."""
+    site = site_of(request)
+    action_id = row_id(request)
+    who, fields = await entry.by_token(request, site, DEED, action_id)
+    record = await force(site, who, action_id, fields.get("digest", ""))
+    return Json(documents.action(record))
 
 
 async def acknowledge_incident(request: Request) -> Response:

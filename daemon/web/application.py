@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from daemon.web import action_page, api, errors, incident_page, queue_page, session_page
+from daemon.web import action_page, api, errors, incident_page, queue_page, session_page, switch_page
 from daemon.web.gate import Gate
 from daemon.web.rendering import style_sheet
 from daemon.web.security_headers import SecurityHeaders
@@ -33,6 +33,9 @@ def _routes() -> list[Route]:
         Route("/actions/{id}", action_page.action_page),
         Route("/actions/{id}/approve", action_page.approve_form, methods=["POST"]),
         Route("/actions/{id}/reject", action_page.reject_form, methods=["POST"]),
+        Route("/switch/engage", switch_page.engage_form, methods=["POST"]),
+        Route("/switch/release", switch_page.release_form, methods=["POST"]),
+        Route("/actions/{id}/force", action_page.force_form, methods=["POST"]),
         Route("/session", session_page.sign_in_page),
         Route("/session", session_page.sign_in, methods=["POST"]),
         Route("/session/{token}", session_page.link_page),
@@ -46,6 +49,9 @@ def _routes() -> list[Route]:
         Route("/api/actions/{id}", api.action),
         Route("/api/actions/{id}/approve", api.approve, methods=["POST"]),
         Route("/api/actions/{id}/reject", api.reject, methods=["POST"]),
+        Route("/api/switches/{name}/engage", switch_page.engage_by_token, methods=["POST"]),
+        Route("/api/switches/{name}/release", switch_page.release_by_token, methods=["POST"]),
+        Route("/api/actions/{id}/force", api.force_consumers, methods=["POST"]),
         Route("/api/session-links", api.session_link, methods=["POST"]),
     ]
 

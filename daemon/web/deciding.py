@@ -89,7 +89,16 @@ def why_not(
         return RefusalError(
             409, "digest", "The stored plan does not match its digest. Nobody can approve it."
         )
-    asked = Asked(
+    asked = asked_of(record, subjects)
+    reason = refusal(asked, Vote(approver.name, decision, digest, now), ref(approver))
+    if reason is not None:
+        return refused_for(reason, record)
+    return _repeated(record, approvers, approver, decision)
+
+
+def asked_of(record: ActionRecord, subjects: frozenset[str]) -> Asked:
+    """Return what people are asked. `subjects`: ids of the incident's entities."""
+    return Asked(
         verb=record.verb,
         classification=_CLASSES.get(record.classification, "unknown"),
         owner=record.target_owner,
@@ -99,15 +108,13 @@ def why_not(
         expires_at=record.expires_at,
         state=record.state,
     )
-    reason = refusal(asked, Vote(approver.name, decision, digest, now), ref(approver))
-    if reason is not None:
-        status, guard, text = _ANSWERS[reason]
-        return RefusalError(
-            status,
-            guard,
-            text.format(classification=record.classification, state=record.state.replace("_", " ")),
-        )
-    return _repeated(record, approvers, approver, decision)
+
+
+def refused_for(reason: Refusal, record: ActionRecord) -> RefusalError:
+    """Return a rule's refusal in words for the person."""
+    status, guard, text = _ANSWERS[reason]
+    state = record.state.replace("_", " ")
+    return RefusalError(status, guard, text.format(classification=record.classification, state=state))
 
 
 def ref(approver: Approver) -> ApproverRef:

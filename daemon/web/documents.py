@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.store.debt_reading import DebtRow
 from connectors.store.records import ActionRecord, IncidentRecord, IncidentRow, TargetState
-from daemon.web import plan_view
+from connectors.store.risk_reading import Campaign, Link
+from daemon.web import consumers_view, plan_view
 from daemon.web.narrative import deeds, waits
 from detectors.finding import rfc3339
 
@@ -59,8 +61,44 @@ def incident(record: IncidentRecord, now: float) -> dict[str, Any]:
             {"type": e.type, "id": e.id, "role": e.role, "findings": e.findings} for e in record.entities
         ],
         "actions": [action(item) for item in record.actions],
+        "revocation_debt": [debt(row) for row in record.debts],
+        "campaign": campaign(record.campaign),
+        "campaigns": [link(one) for one in record.campaigns],
         "timeline_total": record.timeline_total,
         "timeline": [{"at": time(line.at), "kind": line.kind, "text": line.text} for line in record.timeline],
+    }
+
+
+def campaign(found: Campaign | None) -> dict[str, Any] | None:
+    """Return what a campaign holds, None for an incident that is none."""
+    if found is None:
+        return None
+    return {
+        "tactics": list(found.tactics),
+        "risk": round(found.risk, 1),
+        "findings": [
+            {
+                "event_time": time(step.at),
+                "level": step.level,
+                "rule_id": step.rule_id,
+                "title": step.title,
+                "tactics": list(step.tactics),
+                "incident_id": step.incident_id,
+            }
+            for step in found.steps
+        ],
+        "parts": [link(one) for one in found.parts],
+    }
+
+
+def link(one: Link) -> dict[str, Any]:
+    """Return an incident as another names it."""
+    return {
+        "incident_id": one.id,
+        "number": one.number,
+        "level": one.level,
+        "status": one.status,
+        "title": one.title,
     }
 
 
@@ -91,6 +129,7 @@ def action(record: ActionRecord) -> dict[str, Any]:
         "plan": record.plan,
         "blast_radius": list(plan_view.blast_radius(record)),
         "undo": list(plan_view.undo(record)),
+        "outlook": list(plan_view.outlook(record)),
         "guards": list(record.guards),
         "approvals": [
             {
@@ -112,12 +151,33 @@ def action(record: ActionRecord) -> dict[str, Any]:
             }
             for s in record.steps
         ],
+        "consumers": consumers_view.document(record),
         "created_at": time(record.created_at),
         "expires_at": time(record.expires_at),
         "started_at": time(record.started_at),
         "finished_at": time(record.finished_at),
         "grade": record.proof.get("grade") if record.proof else None,
         "proof": record.proof,
+    }
+
+
+def debt(row: DebtRow) -> dict[str, Any]:
+    """Return one old credential that is, or was, not proven dead; named, never shown."""
+    return {
+        "action_id": row.action_id,
+        "incident_id": row.incident_id,
+        "target": row.target_key,
+        "epoch": row.epoch,
+        "credential": row.credential,
+        "state": row.state,
+        "since": time(row.since),
+        "reason": row.reason,
+        "looks": row.looks,
+        "next_at": time(row.next_at),
+        "ended_at": time(row.ended_at),
+        "grade": row.grade,
+        "settled_by": row.settled_by,
+        "note": row.note,
     }
 
 

@@ -9,8 +9,10 @@ from typing import Literal, TypeAlias
 from connectors.store.reading import BUSY_STATES
 from connectors.store.records import ActionRecord, Delivery, IncidentRecord, IncidentRow
 from daemon.web import words
+from daemon.web.containment_words import deed, noun, outcome, rotates
 from daemon.web.proof_panel import summary
 from playbooks.action import UNSUCCESSFUL
+from playbooks.containment import RELEASE
 
 Tone: TypeAlias = Literal["good", "plain", "warn", "bad"]
 
@@ -78,11 +80,15 @@ def _wait_for(action: ActionRecord, now: float) -> list[Wait]:
         if action.expires_at is not None:
             left = action.expires_at - now
             until = f", {words.span(left)} left" if left > 0 else ", expired"
-        return [Wait("you", f"{missing} to rotate {action.mount}/{action.name}{until}", href)]
+        return [Wait("you", f"{missing} to {deed(action).lower()} {action.mount}/{action.name}{until}", href)]
     if action.state == "proposed":
-        return [Wait("machine", f"its guards before it rotates {action.mount}/{action.name}", href)]
+        what = f"its guards before the {noun(action)} of {action.mount}/{action.name}"
+        return [Wait("machine", what, href)]
+    if action.verb == RELEASE and action.state == "queued":
+        return []
     if action.state in BUSY_STATES:
-        return [Wait("machine", f"the rotation of {action.mount}/{action.name} ({action.state})", href)]
+        what = f"the {noun(action)} of {action.mount}/{action.name} ({action.state})"
+        return [Wait("machine", what, href)]
     if action.state in UNSUCCESSFUL - {"rejected", "superseded", "cancelled"}:
         return [Wait("you", f"a person: {action.mount}/{action.name} is {_state(action.state)}", href)]
     return []
@@ -97,16 +103,22 @@ def _told(delivery: Delivery) -> Deed:
 
 def _of_action(action: ActionRecord) -> list[Deed]:
     href, name = f"/actions/{action.id}", f"{action.mount}/{action.name}"
+    if action.verb == RELEASE and action.state == "queued":
+        return [Deed(None, f"Will release {name} at {words.stamp(action.queued_at or 0.0)}.", "plain", href)]
+    what = deed(action).lower()
     drill = " as a drill" if action.drill else ""
     out: list[Deed] = []
     if action.started_at is not None or action.queued_at is not None:
         by = ", ".join(a.approver for a in action.approvals if a.decision == "approve")
         leave = f"after approval by {by}" if by else "by itself, inside its guards"
-        began = f"Began to rotate {name}{drill}, {leave}."
+        began = f"Began to {what} {name}{drill}, {leave}."
         out.append(Deed(action.started_at or action.queued_at, began, "plain", href))
     elif action.state == "proposed":
-        out.append(Deed(action.created_at, f"Proposed to rotate {name}; did nothing yet.", "plain", href))
-    if action.proof is not None:
+        out.append(Deed(action.created_at, f"Proposed to {what} {name}; did nothing yet.", "plain", href))
+    if not rotates(action):
+        ended = outcome(action)
+        out += [Deed(ended[0], ended[1], "plain" if ended[2] else "bad", href)] if ended else []
+    elif action.proof is not None:
         out.append(_proven(action, name, href))
     elif action.state in UNSUCCESSFUL:
         why = f": {action.reason}" if action.reason else ""

@@ -17,6 +17,7 @@ _WORDS: Final = {
     "old_refused": "Try the old password until its refusal is certain",
     "prove": "Write the proof, forget the old password",
 }
+_PASSWORDS: Final = frozenset({"database_static_role", "database_static_pair"})
 _MARKS: Final = {"propose": "needs you", "hold": "holds"}
 
 
@@ -45,6 +46,7 @@ def steps(action: ActionRecord) -> Sequence[PlanStep]:
     """Return the plan's steps with how far each has come."""
     done = {step.name: step for step in action.steps}
     planned = action.plan.get("steps")
+    words: Mapping[str, str] = _WORDS if action.target_kind in _PASSWORDS else {}
     out: list[PlanStep] = []
     for item in planned if isinstance(planned, list) else []:
         values: Mapping[str, Any] = item if isinstance(item, dict) else {"name": item}
@@ -52,7 +54,7 @@ def steps(action: ActionRecord) -> Sequence[PlanStep]:
         at = done.get(name)
         out.append(
             PlanStep(
-                title=_WORDS.get(name) or name.replace("_", " ").capitalize(),
+                title=words.get(name) or name.replace("_", " ").capitalize(),
                 effect=str(values.get("effect") or ""),
                 irreversible=values.get("irreversible") is True,
                 state=at.state if at else "",
@@ -78,6 +80,8 @@ def blast_radius(action: ActionRecord) -> Sequence[str]:
     told = _lines(action.plan.get("blast_radius"))
     if told:
         return told
+    if action.target_kind not in _PASSWORDS:
+        return ["Whoever uses it, thief and honest consumers alike, until they hold a new one."]
     if action.mode == "orderly":
         return ["One credential. Its consumers move first; the old one dies when they have."]
     return [
@@ -90,10 +94,28 @@ def blast_radius(action: ActionRecord) -> Sequence[str]:
 def undo(action: ActionRecord) -> Sequence[str]:
     """Return the way back."""
     told = [line for line in _lines(action.plan.get("undo")) if line != "none"]
+    if action.target_kind not in _PASSWORDS:
+        # The playbook's words are about a password.
+        return [_stays(action) or "This plan does not say; read the kind in the documentation."]
     return told or [
         "There is none, on purpose: the old password has leaked and is not brought back.",
         "If consumers break, let them read the new password from the vault; the playbook says how.",
     ]
+
+
+def outlook(action: ActionRecord) -> Sequence[str]:
+    """Return the best proof that this kind of target can reach, and what cannot be taken back."""
+    best, stays = action.plan.get("best_grade"), _stays(action)
+    lines = [f"The best proof of this kind is grade {best}."] if isinstance(best, str) else []
+    return [*lines, stays] if stays else lines
+
+
+def _stays(action: ActionRecord) -> str:
+    """Return what cannot be taken back, as a sentence; empty when the plan does not say."""
+    stays = action.plan.get("irreversible")
+    if not isinstance(stays, str):
+        return ""
+    return f"Cannot be taken back: {stays}." if stays else "Everything that it changes can be taken back."
 
 
 def digest_parts(digest: str) -> Sequence[str]:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from connectors.store.records import ActionRecord
 from daemon.web import words
+from daemon.web.containment_words import CHECKS, rotates
 from detectors.finding import parse_rfc3339
 
 Verdict: TypeAlias = Literal["passed", "failed", "untried"]
@@ -17,7 +18,11 @@ _CHECKS: Final = {
     "old_refused": ("Old one is dead", "the leaked credential is refused by the service itself"),
     "sessions_gone": ("Sessions are gone", "no connection from before the rotation is left"),
     "consumers": ("Consumers moved", "everyone who needs it uses the new one"),
+    "object_stands": ("It stands", "the API server holds the policy as it was planned"),
+    "selects_exactly": ("Exactly this", "it selects this workload and nothing else"),
+    "nothing_overrides": ("Nothing lets through", "no other policy allows what it forbids"),
 }
+ROTATION: Final = ("negative_control", "new_accepted", "old_refused", "sessions_gone", "consumers")
 GRADES: Final = {
     "A": "refused by the service itself, again and again",
     "B": "gone by all we can see; the old value was not ours to try",
@@ -64,7 +69,8 @@ def panel(action: ActionRecord) -> ProofPanel | None:
         return None
     grade = "open" if proof is None else str(proof.get("grade") or "failed")
     by_name = {str(check.get("name")): check for check in checks}
-    names = [name for name in _CHECKS if name != "consumers" or name in by_name]
+    wanted = ROTATION if rotates(action) else CHECKS
+    names = [name for name in wanted if name != "consumers" or name in by_name]
     return ProofPanel(
         action_id=action.id,
         target=f"{action.mount}/{action.name}",

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from connectors.store import reading
 from connectors.store.records import ActionRecord, IncidentRow, Queue
+from daemon.web import switch_page
 from daemon.web.identity import reader
 from daemon.web.narrative import Wait, waits
 from daemon.web.rendering import page
@@ -33,11 +34,12 @@ async def queue_page(request: Request) -> Response:
     who = await reader(request, site)
     now = site.clock()
 
-    def load(connection: Connection) -> tuple[Queue, dict[str, str]]:
+    def load(connection: Connection) -> tuple[Queue, dict[str, str], frozenset[str]]:
         found = reading.queue(connection)
-        return found, reading.acknowledged(connection, [row.id for row in found.open])
+        persons = reading.acknowledged(connection, [row.id for row in found.open])
+        return found, persons, reading.page_switches(connection)
 
-    found, persons = await site.read(load)
+    found, persons, ours = await site.read(load)
     lines = [_line(row, found.actions, persons.get(row.id), now) for row in found.open]
     return page(
         site,
@@ -47,6 +49,9 @@ async def queue_page(request: Request) -> Response:
         lines=lines,
         proposals=[action for action in found.actions if action.waiting and not _expired(action, now)],
         stopped=site.settings.response.kill_switch or bool(found.switches),
+        configured=site.settings.response.kill_switch,
+        releasable=sorted(ours),
+        switching=switch_page.why_not(site, who),
         mode=site.settings.response.mode,
     )
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from daemon.web import words
+from daemon.web.containment_words import deed
 from daemon.web.identity import Person
 from daemon.web.site import Site
 from daemon.web.visible_text import clip, finalize
@@ -35,7 +36,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"clip": clip, "span": words.span, "stamp": words.stamp, "iso": words.iso}
+    made.filters |= {"clip": clip, "span": words.span, "stamp": words.stamp, "iso": words.iso, "deed": deed}
     made.globals |= {"count": words.count, "clock": words.clock}
     return made
 

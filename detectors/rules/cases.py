@@ -55,7 +55,7 @@ def builtin_cases(document: RuleDocument) -> Cases:
 
 def judge(ruleset: RuleSet, rule_id: str, events: Iterable[Event]) -> bool:
     """Return whether the rule or correlation of that id fires on `events`; a correlation runs to its end."""
-    part = _deciding(ruleset, rule_id)
+    part = deciding(ruleset, rule_id)
     engine = Engine(part)
     correlations = [replace(item, quiet=False) for item in part.correlations]
     correlated = any(item.id == rule_id for item in correlations)
@@ -68,8 +68,8 @@ def judge(ruleset: RuleSet, rule_id: str, events: Iterable[Event]) -> bool:
     return correlated and any(finding.rule_id == rule_id for finding in groups.finals(correlations))
 
 
-def _deciding(ruleset: RuleSet, rule_id: str) -> RuleSet:
-    """Return the part of `ruleset` that the verdict hangs on; to index all rules takes longer than a try."""
+def deciding(ruleset: RuleSet, rule_id: str) -> RuleSet:
+    """Return the part of `ruleset` that the verdict on a rule hangs on: to index all takes long."""
     wanted = more = {rule_id}
     while more:
         more = {name for item in ruleset.correlations if item.id in more for name in item.rules} - wanted

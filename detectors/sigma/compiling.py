@@ -73,10 +73,10 @@ def _rule(found: Read, parsed: SigmaRule, preparation: Preparation) -> CompiledR
 
 
 def _prepare(parsed: SigmaRule, preparation: Preparation) -> None:
-    open_blocks(parsed, lambda body: fill(body, preparation.placeholders))
+    open_blocks(parsed, lambda body: fill(body, preparation.values))
     if preparation.pipelines:
         preparation.pipelines.apply(parsed)
-    fill(parsed, preparation.placeholders)
+    fill(parsed, preparation.values)
 
 
 def _filter(found: Read, parsed: SigmaFilter, preparation: Preparation) -> CompiledFilter:

@@ -22,7 +22,7 @@ from detectors.sigma.episode import Episode
 from detectors.sigma.match import Match
 from detectors.sigma.rule import CorrelationKind, CorrelationRule
 from detectors.sigma.sliding import least, rises
-from detectors.sigma.window import Announced, Held, Window
+from detectors.sigma.window import AFTER_ALL, Announced, Held, Window
 
 Walk: TypeAlias = Callable[[CorrelationRule, Sequence[Held], float], Iterator[Episode]]
 Possible: TypeAlias = Callable[[Sequence[Held]], bool]
@@ -72,7 +72,8 @@ KEEP: Final = 1.25
 class Correlator:
     """Evaluates one correlation on the windows of its groups. Holds no state of its own.
 
-    `least` is a number of matches: a group that never has as many never makes a finding.
+    `least` is a number of matches: a group that never has as many never makes a finding. `monotone`: of
+    matches that make no finding no part makes one either.
     """
 
     def __init__(self, rule: CorrelationRule) -> None:
@@ -89,6 +90,7 @@ class Correlator:
         self._possible = bool if self._tumbles else possible(rule)
         counts = rule.kind in ("event_count", "value_count") and not self._tumbles
         self.least = least(rule) if counts else 1
+        self.monotone = not self._tumbles and not self._figure
 
     def step(self, window: Window, matches: Sequence[Match], watermark: float) -> Step:
         """Take in matches of one group, change its window in place, and return what is now known.
@@ -99,6 +101,8 @@ class Correlator:
         """
         if matches and self._can_wait(window, matches, watermark):
             return _NOTHING
+        if not window.items and (passed := self._passed(window, matches, watermark)) is not None:
+            return passed
         joins = window.open is not None and _joins(window.open, [*window.pending, *matches], watermark)
         unused = self.flush(window, matches)
         held = window.items
@@ -160,6 +164,30 @@ class Correlator:
             window.due = first + self._keep_s
         return True
 
+    def _passed(self, window: Window, matches: Sequence[Match], watermark: float) -> Step | None:
+        """Let go of what waited in vain: too few matches for a finding, nothing else held.
+
+        The same as `flush` and `_pass`, without a place in the window for each; None where it is not.
+        """
+        waiting, horizon = [*window.pending, *matches], watermark - self.rule.timespan_s
+        due, floor = window.due, window.floor
+        if not self.monotone or not 0 < len(waiting) < self.least or due is None or watermark <= due:
+            return None
+        if floor is not None and any(match.time <= floor[0] for match in waiting):
+            return None
+        gone = [match for match in waiting if match.time < horizon]
+        if any(match.rule not in self._places for match in gone):
+            return None
+        window.pending = (
+            [match for match in waiting if match.time >= horizon] if len(gone) < len(waiting) else []
+        )
+        if gone:
+            window.quiet = window.quiet or (floor is None and not window.overflow)
+            window.settle((max(match.time for match in gone), AFTER_ALL, ""))
+        window.open = None
+        window.due = min(match.time for match in window.pending) + self._keep_s if window.pending else None
+        return Step(repeated=len(gone) - len({match.event_id for match in gone})) if gone else _NOTHING
+
     def _begins(self, held: Sequence[Held], after: float) -> bool:
         """Return whether matches after an open episode may make another one."""
         if held[-1].time <= after:
@@ -182,7 +210,7 @@ class Correlator:
     def _pass(self, window: Window, first: float, watermark: float) -> None:
         """Nothing that is held can make an episode: let go what is too old for any, some at a time."""
         if first < watermark - self._keep_s:
-            window.forget(watermark - self.rule.timespan_s)
+            window.forget(watermark - self.rule.timespan_s, quiet=self.monotone and not window.overflow)
         window.open = None
         window.due = window.items[0].time + self._keep_s if window.items else None
         if self._figure:
@@ -196,6 +224,7 @@ class Correlator:
         if closed:
             window.settle(closed[-1].floor)
             window.overflow = 0
+            window.quiet = False
         still_open = episodes[len(closed) :]
         if not still_open:
             self._pass(window, window.items[0].time if window.items else watermark, watermark)

@@ -28,6 +28,13 @@ LIST_ITEMS: Final = 8
 MAX_SEGMENTS: Final = 4
 """A path of more segments has too many spellings with dots to look for each."""
 _FALSE_TRIES: Final = 64
+MOST_SHARPENED: Final = 10
+"""Fields that events are sorted by at most, those included that events show to be worth it."""
+_WORTH: Final = 0.15
+_WORTH_DEEP: Final = 0.4
+_WORTH_DERIVED: Final = 1.0
+"""False tries an event that a further field must spare to be worth its reading: that costs a part of a
+try, more where the field lies deep; with one that is no plain path nothing can be read in part any more."""
 _ASKED: Final = 4
 """Of so many false tries one is asked which field would have spared it: that costs more than the try."""
 T = TypeVar("T")
@@ -49,12 +56,15 @@ class Dispatch(Generic[T]):
     key: Callable[[Fields], Key]
     classes: Sequence[ValueClasses]
     sorted: dict[Key, tuple[T, ...]]
+    asked: int
+    """Events that were looked up since fields were last chosen; whoever looks up counts them."""
 
     def __init__(self, rules: Sequence[tuple[T, Condition]], aliases: Mapping[str, str]) -> None:
         self._rules = tuple(rules)
         self._aliases = aliases
         self._gains: Counter[str] = Counter()
         self._tries = 0
+        self.asked = 0
         self._false = 0
         self._settled = False
         self._sort(discriminators([condition for _, condition in rules], aliases))
@@ -68,6 +78,7 @@ class Dispatch(Generic[T]):
                 values = [_hashed(read(fields)) for read in self._reads]
             except UnsortedError:
                 return None
+            self._expect_lists(values)
             key = tuple([known[value] for known, value in zip(self.classes, values, strict=True)])
         found = self.sorted.get(key)
         return self._remembered(key) if found is None else found
@@ -83,10 +94,12 @@ class Dispatch(Generic[T]):
         if self._tries % _ASKED:
             return
         for path, refutes in self._refuting(rule):
+            found = lookup(path)(fields)
             try:
-                self._gains[path] += refutes([lookup(path)(fields)]) is False
-            except RecursionError:
-                continue
+                _hashed(found)
+                self._gains[path] += refutes([found]) is False
+            except (RecursionError, UnsortedError):  # what holds objects cannot be sorted by
+                self._gains[path] -= 1
         self._false += 1
         if self._false >= _FALSE_TRIES:
             self._sharpen()
@@ -105,13 +118,21 @@ class Dispatch(Generic[T]):
                 if path in tested:
                     tested[path].append(values)
         self.classes = [ValueClasses(tested[path]) for path in paths]
-        self.key = _key_of(paths, self.classes)
+        self._listed: frozenset[int] = frozenset()
+        self.key = _key_of(paths, self.classes, self._listed)
         self._partial: list[tuple[T, Partial]] = [
             (rule, compile_partial(condition, paths, self._aliases)) for rule, condition in self._rules
         ]
         self._demanding = _Demands([condition for _, condition in self._rules], paths, self._aliases)
         self.sorted = {}
         self._single: dict[int, tuple[tuple[str, Partial], ...]] = {}
+
+    def _expect_lists(self, values: Sequence[object]) -> None:
+        """Read the fields that hold lists so from now on: an exception at every event is dear."""
+        listed = self._listed | {place for place, value in enumerate(values) if isinstance(value, tuple)}
+        if listed != self._listed:
+            self._listed = frozenset(listed)
+            self.key = _key_of(self._paths, self.classes, self._listed)
 
     def _remembered(self, key: Key) -> tuple[T, ...] | None:
         if UNKNOWN in key:
@@ -140,12 +161,24 @@ class Dispatch(Generic[T]):
         return self._single[id(tried)]
 
     def _sharpen(self) -> None:
-        useful = {path: gain for path, gain in self._gains.items() if gain * 2 >= _FALSE_TRIES}
-        self._gains, self._false = Counter(), 0
+        few = len(self._paths) < MOST
+        rate = self._tries / max(1, self.asked)
+        useful = {
+            path: gain
+            for path, gain in self._gains.items()
+            if (few and gain * 2 >= _FALSE_TRIES) or gain / _FALSE_TRIES * rate >= _worth(path)
+        }
+        self._gains, self._false, self._tries, self.asked = Counter(), 0, 0, 0
         best = max(useful, key=lambda path: (useful[path] * fineness(path), path), default=None)
-        self._settled = best is None or len(self._paths) + 1 >= MOST
+        self._settled = best is None or len(self._paths) + 1 >= MOST_SHARPENED
         if best is not None:
             self._sort((*self._paths, best))
+
+
+def _worth(path: str) -> float:
+    if isinstance(path, Derived):
+        return _WORTH_DERIVED
+    return _WORTH if path.count(".") < 2 else _WORTH_DEEP
 
 
 class _Demands:
@@ -180,14 +213,17 @@ class _Demands:
         return sorted({*self._always, *found}) if found else self._always
 
 
-def _key_of(paths: Sequence[str], classes: Sequence[ValueClasses]) -> Callable[[Fields], Key]:
+def _key_of(
+    paths: Sequence[str], classes: Sequence[ValueClasses], listed: frozenset[int] = frozenset()
+) -> Callable[[Fields], Key]:
     """Return the function that reads a record's key; its source holds operators and generated names only.
 
-    It does not look at types: what has no hash raises TypeError.
+    It does not look at types but at the places that are `listed`: what has no hash raises TypeError.
     """
-    namespace: dict[str, object] = {"__builtins__": {}, "D": dict, "L": list, "M": MISSING}
+    namespace: dict[str, object] = {"__builtins__": {}, "D": dict, "L": list, "M": MISSING, "h": _tupled}
     namespace |= {f"c{place}": known for place, known in enumerate(classes)}
-    parts = [f"c{place}[{_part(path, place, namespace)}]" for place, path in enumerate(paths)]
+    read = {place: _part(path, place, namespace) for place, path in enumerate(paths)}
+    parts = [f"c{place}[{f'h({part})' if place in listed else part}]" for place, part in read.items()]
     code = compile(f"lambda f: ({''.join(f'{part}, ' for part in parts)})", "<sort>", "eval")
     return cast("Callable[[Fields], Key]", eval(code, namespace))  # noqa: S307
 
@@ -215,6 +251,20 @@ def _part(path: str, place: int, namespace: dict[str, object]) -> str:
 def spellings(keys: Sequence[str]) -> tuple[str, ...]:
     """Return what a path of `keys` can begin with when dots stand in keys: a, a.b, a.b.c."""
     return tuple(".".join(keys[:size]) for size in range(1, len(keys) + 1))
+
+
+def _tupled(value: Found) -> object:
+    """Return a short list of texts as a tuple, all else as it is. Raises TypeError for other lists."""
+    if value.__class__ is not list:
+        return value
+    items = cast("list[object]", value)
+    if len(items) <= LIST_ITEMS and all(map(_is_text, items)):
+        return tuple(items)
+    raise TypeError
+
+
+def _is_text(value: object) -> bool:
+    return value.__class__ is str
 
 
 def _hashed(value: Found) -> object:

@@ -75,6 +75,7 @@ class Engine:
         key: Key | None = None
         try:
             dispatch = self._dispatches[profile.kind]
+            dispatch.asked += 1
             key = dispatch.key(fields)
             candidates = dispatch.sorted.get(key)
         except _EVALUATION_FAULTS:

@@ -28,7 +28,8 @@ CHUNK: Final = 500
 Key: TypeAlias = "str | Values | None"
 Blob: TypeAlias = bytes
 T = TypeVar("T")
-_LATEST: Final = Struct("<d")
+_HEAD: Final = Struct("<dI")
+"""Before the packed rows: the latest time, and how many they are."""
 _INFINITY: Final = float("inf")
 
 
@@ -65,24 +66,31 @@ class Groups:
 
     def take(self, matches: Iterable[Match]) -> None:
         """Keep matches, in any order."""
-        groups = self._groups
+        fresh = self._fresh.append
+        count = new = 0
+        correlation = ""
+        known: dict[Key, list[Match | Blob] | Blob] = {}
         for match in matches:
+            count += 1
+            if match.correlation is not correlation:
+                correlation = match.correlation
+                known = self._groups[correlation]
             group = match.group
             key = group[0] if len(group) == 1 else group
-            known = groups[match.correlation]
             kept = known.get(key)
+            if isinstance(kept, list):
+                if isinstance(kept[-1], bytes):
+                    fresh((correlation, key))
+                kept.append(match)
+                continue
             if kept is None:
                 known[key] = [match]
-                self._count += 1
-                self._fresh.append((match.correlation, key))
-            elif isinstance(kept, list):
-                if isinstance(kept[-1], bytes):
-                    self._fresh.append((match.correlation, key))
-                kept.append(match)
+                new += 1
             else:
                 known[key] = [kept, match]
-                self._fresh.append((match.correlation, key))
-            self._loose += 1
+            fresh((correlation, key))
+        self._count += new
+        self._loose += count
         if self._loose > self._most_loose:
             self._pack_all()
         if self._count > self._most:
@@ -108,17 +116,22 @@ class Groups:
             known = self._groups.pop(rule.id, {})
             self._count -= len(known)
             correlator = Correlator(rule)
-            for key in sorted(known, key=_sortable):
-                kept = known.pop(key)
-                if _refuted(correlator, kept):
-                    continue
-                matches = self._matches(rule.id, key, kept)
+            for key in self._possible(correlator, known):
+                matches = self._matches(rule.id, key, known.pop(key))
                 group = matches[0].group
                 for closed in self._judged(correlator, matches):
                     if not rule.quiet:
                         yield closed.finding
                     for above in outer[rule.id]:
                         self.take(matches_of(above, rule, group, closed.finding, closed.events))
+
+    @staticmethod
+    def _possible(correlator: Correlator, known: dict[Key, list[Match | Blob] | Blob]) -> list[Key]:
+        """Drop groups that surely make no finding; return the keys of the others, sorted."""
+        least = correlator.least
+        for key in [key for key, kept in known.items() if _fewer(kept, least) or _refuted(correlator, kept)]:
+            del known[key]
+        return sorted(known, key=_sortable)
 
     def _judged(self, correlator: Correlator, matches: list[Match]) -> Iterator[Closed]:
         window = Window()
@@ -166,7 +179,7 @@ class Groups:
             number = kinds[match.rule, match.source, match.level]
             row = (match.time, number, match.event_id, match.summary, entities)
             rows.append((*row, *match[9:]) if _has_more(match) else row)
-        return _LATEST.pack(max(match.time for match in matches)) + marshal.dumps(rows)
+        return _HEAD.pack(max(match.time for match in matches), len(rows)) + marshal.dumps(rows)
 
     def _matches(self, correlation: str, key: Key, kept: list[Match | Blob] | Blob) -> list[Match]:
         parts = kept if isinstance(kept, list) else [kept]
@@ -190,7 +203,16 @@ class Groups:
 
 def _rows(blob: Blob) -> list[Any]:
     # Only what `Groups` packed in this process, or in a sister of it, is read.
-    return cast("list[Any]", marshal.loads(blob[8:]))  # noqa: S302
+    return cast("list[Any]", marshal.loads(memoryview(blob)[_HEAD.size :]))  # noqa: S302
+
+
+def _fewer(kept: list[Match | Blob] | Blob, least: int) -> bool:
+    """Return whether a group surely has fewer than so many matches, without reading packed ones."""
+    if isinstance(kept, bytes):
+        return _HEAD.unpack_from(kept)[1] < least
+    if isinstance(kept[0], bytes):
+        return sum(_HEAD.unpack_from(part)[1] if isinstance(part, bytes) else 1 for part in kept) < least
+    return len(kept) < least
 
 
 def _refuted(correlator: Correlator, kept: list[Match | Blob] | Blob) -> bool:
@@ -214,7 +236,7 @@ def _has_more(match: Match) -> bool:
 
 def _latest(kept: list[Match | Blob] | Blob) -> float:
     if isinstance(kept, bytes):
-        return cast(float, _LATEST.unpack_from(kept)[0])
+        return cast(float, _HEAD.unpack_from(kept)[0])
     return max(_latest(item) if isinstance(item, bytes) else item.time for item in kept)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Final, NamedTuple, TypeAlias, cast
 
 from detectors.event import Entity, EntityRole, EntityType, Fields, Json
@@ -40,7 +40,8 @@ class Match(NamedTuple):
 
     def key(self) -> str:
         """Return the key of the record: correlation id, ``|``, JSON list of the group values."""
-        return f"{self.correlation}|{json.dumps(self.group, ensure_ascii=True, separators=(',', ':'))}"
+        values = ["null" if value is None else quoted(value) for value in self.group]
+        return f"{self.correlation}|[{','.join(values)}]"
 
     def to_json(self) -> Fields:
         """Return the record (`docs/architecture.md`, messages)."""

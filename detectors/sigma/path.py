@@ -6,7 +6,7 @@ The specification leaves nested fields open. Here ``a.b`` reads ``{"a": {"b": 1}
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -27,6 +27,7 @@ class Missing(Enum):
 MISSING: Final = Missing.MISSING
 Found: TypeAlias = "Json | Missing"
 Lookup: TypeAlias = Callable[[Fields], Found]
+Ways: TypeAlias = Sequence[Sequence[tuple[str, int]]]
 
 
 class Derived(str):
@@ -72,6 +73,8 @@ def lookup(path: str) -> Lookup:
 
 
 def _lookup_two(path: str, first: str, second: str) -> Lookup:
+    ways = _ways((first, second))
+
     def get(fields: Fields) -> Found:
         head = fields.get(first)
         if isinstance(head, dict):
@@ -79,13 +82,16 @@ def _lookup_two(path: str, first: str, second: str) -> Lookup:
             if found is not MISSING:
                 return found
         elif isinstance(head, list):
-            return _walk(fields, (first, second))
+            return _walk(fields, ways)
         return fields.get(path, MISSING)
 
     return get
 
 
 def _lookup_deep(parts: tuple[str, ...]) -> Lookup:
+    ways = _ways(parts)
+    steps = [(way[0][0], [key for key, _ in way[1:]]) for way in ways]
+
     def get(fields: Fields) -> Found:
         value: Found = fields
         for part in parts:
@@ -95,22 +101,40 @@ def _lookup_deep(parts: tuple[str, ...]) -> Lookup:
         else:
             if value is not MISSING:
                 return value
-        return _walk(fields, parts)
+        return _walk(fields, ways) if _may_lie_elsewhere(fields, steps) else MISSING
 
     return get
 
 
-def _walk(value: Json, parts: tuple[str, ...]) -> Found:
+def _may_lie_elsewhere(fields: Fields, steps: Sequence[tuple[str, Sequence[str]]]) -> bool:
+    """Return whether a list or a key with dots stands on the way; else no whole search is needed."""
+    value: Json | Missing = fields
+    for part, dotted in steps:
+        if not isinstance(value, dict):
+            return isinstance(value, list)
+        if not value.keys().isdisjoint(dotted):
+            return True
+        value = value.get(part, MISSING)
+    return False
+
+
+def _ways(parts: Sequence[str]) -> Ways:
+    """Return for each place in a path the keys that may stand there, each with the place after it."""
+    ends = range(1, len(parts) + 1)
+    return [[(".".join(parts[place:end]), end) for end in ends if end > place] for place in range(len(parts))]
+
+
+def _walk(value: Json, ways: Ways, place: int = 0) -> Found:
     if isinstance(value, list):
-        found = [hit for item in value if (hit := _walk(item, parts)) is not MISSING]
+        found = [hit for item in value if (hit := _walk(item, ways, place)) is not MISSING]
         return [*found] if found else MISSING
     if not isinstance(value, dict):
         return MISSING
-    for size in range(1, len(parts) + 1):
-        inner = value.get(".".join(parts[:size]), MISSING)
+    for key, after in ways[place]:
+        inner = value.get(key, MISSING)
         if inner is MISSING:
             continue
-        hit = inner if size == len(parts) else _walk(inner, parts[size:])
+        hit = inner if after == len(ways) else _walk(inner, ways, after)
         if hit is not MISSING:
             return hit
     return MISSING

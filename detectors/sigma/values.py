@@ -11,6 +11,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -39,6 +40,7 @@ from detectors.sigma.time_part import time_part
 
 _PORTED: Final = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](?::\d{1,5})?|(?P<v4>\d+\.\d+\.\d+\.\d+):\d{1,5}")
 _DECIMAL: Final = re.compile(r"(?P<whole>[+-]?\d+)|[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_LONGEST_ADDRESS: Final = 64
 _COMPARE: Final[dict[CompareOperators, Callable[[float, float], bool]]] = {
     CompareOperators.LT: operator.lt,
     CompareOperators.LTE: operator.le,
@@ -56,6 +58,7 @@ def value_test(values: Sequence[SigmaType]) -> Test:
     plain: list[Pattern] = []
     cased: list[Pattern] = []
     numbers: list[int | float] = []
+    expressions: list[SigmaRegularExpression] = []
     tests: list[Test] = []
     for value in values:
         if isinstance(value, SigmaCasedString):
@@ -64,8 +67,12 @@ def value_test(values: Sequence[SigmaType]) -> Test:
             plain.append(pattern(value, cased=False))
         elif isinstance(value, SigmaNumber) and not isinstance(value, SigmaTimestampPart):
             numbers.append(value.number)
+        elif isinstance(value, SigmaRegularExpression):
+            expressions.append(value)
         else:
             tests.append(_single(value))
+    if expressions:
+        tests.append(_regex(expressions))
     if numbers:
         tests.insert(0, _number(numbers))
     if cased:
@@ -83,8 +90,6 @@ def _single(value: SigmaType) -> Test:
     if isinstance(value, SigmaExists):
         wanted = value.exists
         return lambda found: (found is not MISSING) is wanted
-    if isinstance(value, SigmaRegularExpression):
-        return _regex(value)
     if isinstance(value, SigmaCIDRExpression):
         return _cidr(value.network)
     if isinstance(value, SigmaTimestampPart):
@@ -155,18 +160,39 @@ def _compare(
     return test
 
 
-def _regex(value: SigmaRegularExpression) -> Test:
-    flags = 0
-    for flag in value.flags:
-        flags |= value.sigma_to_python_flags[flag]
-    matches = search_test(str(value.regexp), flags)
-    return lambda found: any(matches(text) for text in texts(found))
+def _regex(values: Iterable[SigmaRegularExpression]) -> Test:
+    """All expressions of a field together: the text of an object is made once for all of them."""
+    searches: list[Callable[[str], bool]] = []
+    for value in values:
+        flags = 0
+        for flag in value.flags:
+            flags |= value.sigma_to_python_flags[flag]
+        searches.append(search_test(str(value.regexp), flags))
+    if len(searches) == 1:
+        search = searches[0]
+        return lambda found: any(search(text) for text in texts(found))
+    return lambda found: any(search(text) for text in texts(found) for search in searches)
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:
     """Return the address in `text` (``10.0.0.1``, ``10.0.0.1:443``, ``[::1]:443``), else None."""
-    if len(text) > 64:
-        return None
+    return _address_of(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+def canonical_address(text: str) -> str | None:
+    """Return the address in `text` as `address_of` reads it, in its canonical form, else None."""
+    return _canonical_address(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=4096)
+def _canonical_address(text: str) -> str | None:
+    found = _address_of(text)
+    return None if found is None else str(found)
+
+
+@lru_cache(maxsize=4096)
+def _address_of(text: str) -> IPv4Address | IPv6Address | None:
+    """Few addresses do most of what is logged, and reading one takes longer than a whole test."""
     ported = _PORTED.fullmatch(text)
     if ported is not None:
         text = ported["v6"] or ported["v4"]

@@ -67,7 +67,8 @@ class Window:
     lies at or before it is settled and never judged again. `overflow` counts matches that the cap turned
     away since the last final finding. `judged` (seconds, event time): windows that end before it were judged
     on all their events; only figures that can rise when events leave keep it. `due`: once the watermark is
-    beyond it, the group wants a step. `changed` since it was made or read.
+    beyond it, the group wants a step. `quiet`: what is settled made no finding, nor would any part of it.
+    `changed` since it was made or read.
 
     Hints that no state keeps: `most` is what the figure of no window exceeds. `open`: there is one open
     episode, it was announced, and it stays as it is if all matches to come are after the first of these two
@@ -90,6 +91,7 @@ class Window:
         "open",
         "overflow",
         "pending",
+        "quiet",
     )
 
     def __init__(self) -> None:
@@ -97,6 +99,7 @@ class Window:
         self.announced: list[Announced] = []
         self.floor: Order | None = None
         self.overflow = 0
+        self.quiet = False
         self.judged = -math.inf
         self.due: float | None = None
         self.most: float | None = None
@@ -114,6 +117,7 @@ class Window:
         """Read a state that `to_json` wrote; an empty dict is an empty window."""
         window = cls()
         window.overflow = cast(int, state.get("overflow", 0))
+        window.quiet = state.get("quiet") is True
         window.judged = cast(float, state.get("judged", -math.inf))
         window.due = cast("float | None", state.get("due"))
         window.items = [_held(row) for row in cast("list[list[Json]]", state.get("held", []))]
@@ -150,6 +154,8 @@ class Window:
             state["floor"] = list(self.floor)
         if self.overflow:
             state["overflow"] = self.overflow
+        if self.quiet:
+            state["quiet"] = True
         if math.isfinite(self.judged):
             state["judged"] = self.judged
         if self.due is not None:
@@ -157,10 +163,10 @@ class Window:
         return state
 
     def idle(self, watermark: float, keep_s: float) -> bool:
-        """Return whether it holds nothing and settled more than `keep_s` seconds ago: safe to delete."""
-        return (
-            not self.items and not self.pending and (self.floor is None or self.floor[0] + keep_s < watermark)
-        )
+        """Return whether it holds nothing, and is quiet or settled `keep_s` seconds ago: safe to delete."""
+        if self.items or self.pending:
+            return False
+        return self.quiet or self.floor is None or self.floor[0] + keep_s < watermark
 
     def add(self, matches: Iterable[Match], places: Mapping[str, int], by_rule: bool) -> tuple[int, int, int]:
         """Hold new matches. Return how many were settled before, were held already, and were turned away.
@@ -265,10 +271,15 @@ class Window:
             held = {item[2] for item in items}
             self.announced = [told for told in self.announced if not told.event_ids.isdisjoint(held)]
 
-    def forget(self, horizon: float) -> None:
-        """Forget everything before the event time `horizon` (seconds); it is settled."""
+    def forget(self, horizon: float, *, quiet: bool = False) -> None:
+        """Forget everything before the event time `horizon` (seconds); it is settled.
+
+        `quiet`: no part of it makes a finding.
+        """
         gone = bisect_left(self.items, horizon, key=_TIME)
         if gone:
+            if quiet and self.floor is None:
+                self.quiet = True
             self.settle((self.items[gone - 1].time, AFTER_ALL, ""))
 
 

@@ -124,11 +124,13 @@ ALL_SECRETS = {
     "response.database_url.value": "S-sql",
     "response.targets": [{"name": "a", "probe": {"observer_password": {"value": "S-probe"}}}],
     "notify": [{"url": {"value": "S-hook"}}],
+    "canary.key": {"value": "S-canary"},
+    "evidence.signing_key": {"value": "S-evidence"},
     "forwarding.targets": [{"kind": "elasticsearch", "api_key": {"value": "S-siem"}}],
     "web.approvers": [{"name": "alice", "token_sha256": "5" * 64}],
 }
 MAY_HOLD = {
-    "detect": {"S-kafka"},
+    "detect": {"S-kafka", "S-canary"},
     "correlate": {"S-kafka"},
     "forward": {"S-kafka", "S-siem"},
     "respond": {"S-kafka", "S-vault", "S-sql", "S-probe", "S-hook"},
@@ -139,7 +141,7 @@ MAY_HOLD = {
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_holds_only_its_own_secrets(role):
     held = str(revealed(scoped(load(None, flags=ALL_SECRETS), role)))
-    every = set().union(*MAY_HOLD.values())
+    every = set().union(*MAY_HOLD.values(), {"S-evidence"})
     assert {secret for secret in every if secret in held} == MAY_HOLD[role]
 
 

@@ -15,7 +15,9 @@ from connectors.kafka.metrics import ConservationCollector, Standing
 from daemon.health_server import application
 from daemon.reloading import ReloadMetrics
 from daemon.roles.correlate.metrics import Metrics as CorrelateMetrics
+from daemon.roles.forward.canary_metrics import ArrivalMetrics
 from daemon.roles.respond.metrics import RespondMetrics
+from daemon.roles.respond.schedule_metrics import ScheduleMetrics
 from daemon.runtime import Health, Runtime
 from daemon.web.metrics import WebMetrics
 from playbooks.action import BUSY, TERMINAL
@@ -31,6 +33,8 @@ def exported() -> dict[str, set[str]]:
     application(runtime)
     CorrelateMetrics(registry)
     RespondMetrics(registry)
+    ScheduleMetrics(registry)
+    ArrivalMetrics(registry)
     WebMetrics(registry)
     ReloadMetrics(registry)
     names = {

@@ -10,6 +10,7 @@ from config.loader import load
 from config.scope import scoped
 from config.settings import ROLES, Settings
 from daemon.playbook_library import playbook_texts
+from daemon.roles.respond.policy import policy_of
 from daemon.ruleset import documents
 
 COMBINATIONS = combinations()
@@ -123,3 +124,10 @@ def test_folders_of_the_configuration_are_kept_beside_the_mounted_ones(tmp_path)
         "/etc/davylamp-rules/0/..data",
         "/etc/davylamp-rules/1/..data",
     ]
+
+
+def test_the_kill_switch_of_the_values_reaches_the_role_that_acts(tmp_path):
+    values = merged(COMBINATIONS["production"], {"config": {"response": {"kill_switch": True}}})
+    loaded = as_started(values, tmp_path)
+    assert policy_of(scoped(loaded["respond"], "respond")).kill_switch
+    assert scoped(loaded["web"], "web").response.kill_switch

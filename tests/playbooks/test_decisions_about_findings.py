@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,7 +57,10 @@ def test_the_loss_of_records_is_log_tampering(policy, make_finding):
 def test_the_playbook_comes_from_label_then_rules_then_triage(policy, make_finding):
     bare = make_finding(CREDENTIAL, labels={})
     assert decide(bare, policy, NOW).playbook_id == "triage"
-    assert decide(replace(bare, labels={"playbook": "no-such"}), policy, NOW).playbook_id == "triage"
+    assert (
+        decide(msgspec.structs.replace(bare, labels={"playbook": "no-such"}), policy, NOW).playbook_id
+        == "triage"
+    )
     mapped = replace(policy, rule_playbooks={"rule-1": "log-tampering"})
     assert decide(bare, mapped, NOW).playbook_id == "log-tampering"
 

@@ -68,7 +68,7 @@ def test_a_good_playbook_has_no_problem():
         ("owner: somebody\n", "", 2, "owner", "required"),
         ("owner: somebody", "owner: somebody\ncolour: red", 6, "colour", "one of id, version"),
         ("attack: [T1078]", "attack: [T10]", 6, "attack.0", "pattern"),
-        ("verb: manual", "verb: shoot", 9, "steps.0.verb", "'rotate.credential' or 'manual'"),
+        ("verb: manual", "verb: shoot", 9, "steps.0.verb", "'contain.workload' or 'manual'"),
         (', text: "Look."', "", 9, "steps.0.text", "text of manual"),
         ("verb: manual", "verb: rotate.credential", 9, "steps.0.mode", "mode of rotate.credential"),
         ('["A known job."]', "[]", 7, "false_positives", "at least 1"),
@@ -95,6 +95,53 @@ def test_each_problem_is_found_in_its_place(before, after, line, key, allowed):
     assert match, [str(p) for p in found]
     if key not in ("length", "front matter", "body", "block"):
         assert match[0].line == line, str(match[0])
+
+
+BY_HAND = "```sh\nkubectl get pods\n```\nExpected: pods."
+CREDENTIAL = (
+    GOOD.replace("owner: somebody", "owner: somebody\nkinds: [vault_token]")
+    .replace("verb: manual", 'verb: rotate.credential, mode: contain, deadline: 60s, undo: "none"')
+    .replace("## Verify", f"## If the vault is down\n\n{BY_HAND}\n\n## Verify")
+)
+
+
+def test_the_page_of_a_kind_may_have_its_fallback():
+    playbooks, found = check([PlaybookText("a.md", CREDENTIAL)])
+    assert found == []
+    assert "kubectl" in playbooks["test-playbook"].sections["If the vault is down"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "key", "allowed"),
+    [
+        ("## If the vault is down", "## Verify it", 28, "heading", "If the vault is down"),
+        ("kubectl get pods", "bao token lookup", 31, "command", "no vault"),
+        ("kubectl get pods", "kubectl get pods | vault write -", 31, "command", "no vault"),
+        ("```sh\nkubectl get pods\n```\nExpected: pods.", "Wait.", 28, "section", "block"),
+        (", deadline: 60s", "", 10, "steps.0.deadline", "deadline of rotate.credential"),
+        (', undo: "none"', "", 10, "steps.0.undo", "undo of rotate.credential"),
+        ("rotate.credential, mode", "rotate.everything, mode", 10, "steps.0.verb", "rotate.credential"),
+        ("rotate.credential, mode: contain", "manual", 6, "steps", "rotate.credential"),
+        ("kinds: [vault_token]", "kinds: [Vault]", 6, "kinds.0", "pattern"),
+    ],
+)
+def test_what_a_credentials_page_lacks_is_found_in_its_place(before, after, line, key, allowed):
+    assert before in CREDENTIAL
+    found = problems(CREDENTIAL.replace(before, after, 1))
+    match = [p for p in found if p.key == key and allowed in p.allowed]
+    assert match, [str(p) for p in found]
+    assert match[0].line == line, str(match[0])
+
+
+def test_the_page_of_a_kind_without_its_fallback_is_refused():
+    text = GOOD.replace("owner: somebody", "owner: somebody\nkinds: [vault_token]")
+    assert ("section", "no 'If the vault is down'") in [(p.key, p.found) for p in problems(text)]
+
+
+def test_a_kind_has_one_page():
+    other = CREDENTIAL.replace("id: test-playbook", "id: other-playbook")
+    found = check([PlaybookText("a.md", CREDENTIAL), PlaybookText("b.md", other)])[1]
+    assert [(p.file, p.key) for p in found] == [("b.md", "kinds")]
 
 
 def test_all_problems_come_at_once():

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from detectors.event import Event
+from detectors.inventory.shipped import classes
 from detectors.rules import builtin
 from detectors.rules.cases import builtin_cases, judge
 from detectors.sigma.document import RuleDocument
@@ -116,6 +117,8 @@ def test_no_excuse_is_refuted_by_an_event(survivors: list[tuple[str, str]]) -> N
 def _excused(rule: str, name: str) -> bool:
     if name.endswith(" without eventSource") and any(rule.endswith(end) for end in ONE_SERVICE):
         return True
+    if any(name.endswith(f" without %{known.name}%") and not known.names for known in classes().values()):
+        return True  # of a class that ships empty only a site's inventory can tell
     return any(rule.endswith(end) and name == which for end, which in EQUAL)
 
 

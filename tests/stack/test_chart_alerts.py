@@ -24,6 +24,8 @@ REFUSED = 'davylamp_forward_items_total{@POD,target="elastic",source="x",outcome
 LOST = 'davylamp_lost_before_read_total{@POD,role="detect",target="",topic="k8s.audit",partition="0"}'
 LOST_BY_CORRELATE = 'davylamp_correlate_lost_before_read_total{@POD,topic="davylamp.matches",partition="0"}'
 TOLD = 'davylamp_notifications_total{@POD,notifier="on-call",outcome="failed"}'
+OVERDUE = 'davylamp_target_overdue{@POD,target="database_static_role:database/x",why="late"}'
+SEEN = 'davylamp_canary_newest_timestamp_seconds{@POD,target="elastic",source="cloudtrail"}'
 LAG = 'davylamp_lag_records{@POD,role="detect",target="",topic="k8s.audit",partition="0"}'
 
 
@@ -62,12 +64,22 @@ CASES = [
         100,
         False,
     ),
+    Case("DavylampCanaryLate", (on(SEEN, "a", "0+60x10 600x60"),), 35, True),
+    Case("DavylampCanaryLate", (on(SEEN, "a", "0+60x60"),), 35, False),
+    Case("DavylampCanaryLate", (on(SEEN, "a", "600x60"), on(SEEN, "b", "0+60x60")), 35, False),
+    Case("DavylampCanaryLate", (on(SEEN, "a", "0x60"),), 35, False),
     Case("DavylampLagGrowing", (on(LAG, "a", "0+1000x60"),), 50, True),
     Case("DavylampLagGrowing", (on(LAG, "a", "60000-1000x60"),), 20, False),
     Case("DavylampRestarting", ("process_start_time_seconds{@} 1x4 2x4 3x4 4x4",), 18, True),
     Case("DavylampRestarting", ("process_start_time_seconds{@} 1x8 2x10",), 18, False),
     Case("DavylampProposalWaiting", ('davylamp_actions_by_state{@,state="proposed"} 1x10',), 5, True),
     Case("DavylampProposalWaiting", ('davylamp_actions_by_state{@,state="queued"} 1x10',), 5, False),
+    Case("DavylampRevocationDebt", ("davylamp_revocation_debt{@} 1x20",), 15, True),
+    Case("DavylampRevocationDebt", ("davylamp_revocation_debt{@} 1x8 0x10",), 15, False),
+    Case("DavylampTargetOverdue", (on(OVERDUE, "a", "0x5 1x30"),), 30, True),
+    Case("DavylampTargetOverdue", (on(OVERDUE, "a", "1x5 0x30"), on(OVERDUE, "b", "0x35")), 30, False),
+    Case("DavylampBreakerOpen", ('davylamp_breaker_open{@,verb="rotate.credential"} 1x10',), 8, True),
+    Case("DavylampBreakerOpen", ('davylamp_breaker_open{@,verb="rotate.credential"} 1x3 0x10',), 8, False),
     Case("DavylampOutboxStuck", ("davylamp_outbox_pending{@} 3x20",), 15, True),
     Case("DavylampOutboxStuck", ("davylamp_outbox_pending{@} 3x8 0 3x20",), 15, False),
     Case("DavylampDown", ('up{namespace="other",job="rel-davylamp-detect"} 0x10',), 10, False),

@@ -114,7 +114,7 @@ def test_rotating_forwarded_addresses_does_not_hide_a_burst(
 
     findings = [finding for finding in found(act) if "denied" in finding.title]
     names = {entity.id for finding in findings for entity in finding.entities}
-    assert [finding.count for finding in findings] == [30]
+    assert {finding.count for finding in findings} == {30}  # one burst; several rules may say so
     assert not any(name.startswith("10.9.") for name in names)
     if "json" in request.node.name:
         assert findings[0].entities[0] == ("service_account", "prod/batch", "actor")

@@ -63,6 +63,7 @@ def test_others_may_not_write_findings(stage: SecureStage, user: str) -> None:
 LACKING: Sequence[tuple[Role, str, str]] = (
     ("detect", "davylamp-detect", "read"),
     ("detect", VAULT, "read"),
+    ("detect", "davylamp.verdicts", "read"),
     ("detect", "davylamp.findings", "write"),
     ("detect", "davylamp.matches", "write"),
     ("correlate", "davylamp.matches", "read"),

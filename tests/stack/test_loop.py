@@ -22,7 +22,7 @@ from daemon.demo.result import Result
 KUBELET = "kubelet: answers the upgrade, runs nothing"
 REALS_BESIDE = ("kafka", "vault", "postgres")
 STREAMS = ("events", "alerts", "incidents", "audit")
-REST_S = 30.0
+REST_S = 90.0
 Played = tuple[LoopScene, Result]
 
 

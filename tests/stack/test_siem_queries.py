@@ -20,10 +20,29 @@ from detectors.sigma.engine import Engine
 from detectors.sigma.pipeline.pipelines import Pipelines
 from detectors.sigma.ruleset import RuleSet
 
+_PORT = "compares what may have a port with networks; only a field of type ip knows networks"
+_OBJECT = "asks for an object as a whole; a document has only what is in it"
 DIFFERENT: dict[str, str] = {
     "Call without a certificate of the mesh": "asks for a field that is null; a document has no null",
+    "Connection to a bare address outside at an odd port": _PORT,
+    "Connection to a bare address outside at the port of HTTPS": _PORT,
+    "Connection outside at a port of shells, relays or mining pools": _PORT,
+    "Megabytes sent to a host that the mesh does not know": _PORT,
+    "Call around the services to an inside address that failed": _PORT,
+    "Vault login role or user written by a derived token": _OBJECT,
+    "Vault policy written by a derived token": _OBJECT,
 }
 """Rules whose query hits other documents than the rule finds, by title, and why."""
+FLATTENED = {
+    "API server of a cluster opened to the world",
+    "AWS found an exposed access key",
+    "Bucket or object opened to everybody by its access list",
+    "Quarantine of an exposed access key taken off",
+    "Role trusts every subject of an identity provider",
+    "Rule of a security group widened to the world",
+    "Secrets read in a batch by a filter",
+}
+"""Rules that look into flattened fields: which patterns those answer differs from server to server."""
 
 
 @pytest.fixture(scope="module", params=["elasticsearch", "elasticsearch_8", "opensearch", "opensearch_2"])
@@ -59,7 +78,9 @@ def hits(node, namespace, query):
     return {hit["_id"] for hit in answer.json()["hits"]["hits"]}
 
 
-@pytest.mark.claim("the Lucene query of a shipped rule hits the documents of the events that the rule finds")
+@pytest.mark.claim(
+    "the Lucene query of a shipped rule hits the documents of what the rule finds; what differs is named"
+)
 async def test_a_converted_rule_hits_what_the_rule_finds(node):
     namespace = new_namespace()
     known = list(events())
@@ -77,8 +98,8 @@ async def test_a_converted_rule_hits_what_the_rule_finds(node):
     converter = Converter(library, target, "ecs", Pipelines(), Pipelines().for_backend())
     made = {rule_id: converter.convert(rule_id) for rule_id in library.found}
     queries = {rule_id: one for rule_id, one in made.items() if isinstance(one, Query)}
-    assert len(queries) >= 15
+    assert len(queries) >= 100
     seen = {one.title: (hits(node, namespace, one.query), wanted.get(i, set())) for i, one in queries.items()}
     different = {title: (got - want, want - got) for title, (got, want) in seen.items() if got != want}
-    assert set(different) == set(DIFFERENT), different
-    assert sum(bool(got & want) for got, want in seen.values()) >= 15 - len(DIFFERENT)
+    assert set(DIFFERENT) <= set(different) <= set(DIFFERENT) | FLATTENED, different
+    assert sum(bool(got & want) for got, want in seen.values()) >= 100

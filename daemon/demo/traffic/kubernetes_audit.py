@@ -223,7 +223,8 @@ def _prometheus(platform: Platform, rng: Random, at: float) -> Body:
     prometheus = platform.workload("prometheus.monitoring")
     if rng.random() < 0.5:
         node = rng.choice(platform.nodes)
-        return _by(rng, at, prometheus, Call("get", "nodes", None, node.name, subresource="proxy"))
+        call = Call("get", "nodes", None, node.name, subresource="proxy", beyond="metrics")
+        return _by(rng, at, prometheus, call)
     return _by(rng, at, prometheus, Call("list", rng.choice(("pods", "services", "endpoints")), None, None))
 
 

@@ -23,6 +23,8 @@ class Call(NamedTuple):
     group: str = ""
     subresource: str | None = None
     code: int = 200
+    beyond: str | None = None
+    """What a proxied request asks of its target: ``metrics``."""
 
     @property
     def uri(self) -> str:
@@ -30,7 +32,7 @@ class Call(NamedTuple):
         parts = [f"/apis/{self.group}/v1" if self.group else "/api/v1"]
         if self.namespace:
             parts.append(f"namespaces/{self.namespace}")
-        parts.extend(part for part in (self.resource, self.name, self.subresource) if part)
+        parts.extend(part for part in (self.resource, self.name, self.subresource, self.beyond) if part)
         return "/".join(parts)
 
     def reference(self) -> Body:

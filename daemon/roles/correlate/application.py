@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final, cast
 
 import faust
@@ -14,8 +15,11 @@ from yarl import URL
 
 from config.kafka import Kafka
 from config.settings import Settings
-from connectors.kafka.client import CLIENT_ID, connection_options
+from connectors.kafka.client import CLIENT_ID, connection_options, consumer_options
 from connectors.kafka.topics import MAX_VALUE_BYTES
+from daemon.roles.correlate.changelog import MAX_BATCH_BYTES
+from daemon.roles.correlate.fetching import App
+from daemon.roles.correlate.recovery import BulkTables
 from daemon.roles.correlate.table import StateTable
 
 APP_ID: Final = "davylamp-correlate"
@@ -51,7 +55,7 @@ def build(settings: Settings) -> faust.App:
     """
     kafka = settings.kafka
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    return faust.App(
+    return App(
         APP_ID,
         broker=[URL(f"kafka://{address}") for address in kafka.brokers],
         broker_client_id=CLIENT_ID,
@@ -65,6 +69,7 @@ def build(settings: Settings) -> faust.App:
         producer_acks=-1,
         producer_request_timeout=SEND_TIMEOUT_S,
         producer_max_request_size=MAX_VALUE_BYTES,
+        producer_max_batch_size=MAX_BATCH_BYTES,
         processing_guarantee="at_least_once",
         store="memory://",
         datadir=settings.state_dir / "correlate",
@@ -73,6 +78,7 @@ def build(settings: Settings) -> faust.App:
         topic_disable_leader=True,
         stream_buffer_maxsize=_BUFFERED_RECORDS,
         Topic=KeepingTopic,
+        TableManager=partial(BulkTables, options=partial(consumer_options, kafka, APP_ID)),
         web_enabled=False,
         autodiscover=False,
     )

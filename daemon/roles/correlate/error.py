@@ -21,3 +21,7 @@ class MissingRecordsError(CorrelateError):
 
 class StoppedWorkingError(CorrelateError):
     """Faust ended by itself although nobody asked it to."""
+
+
+class LostMembershipError(CorrelateError):
+    """The group went on without this worker; its partitions may be another's. A restart joins anew."""

@@ -9,8 +9,10 @@ from typing import Final
 from daemon.reloading import Answer
 from daemon.reloading_rules import StreamRules
 from daemon.roles.correlate.evaluation import Record
+from daemon.roles.correlate.holding import HoldingPublisher
 from daemon.roles.correlate.matches import Correlation, MatchEvaluator
 from daemon.roles.correlate.rules import correlations
+from detectors.lifecycle.gate import Gate
 
 MOST_IDS: Final = 100
 ASK_AGAIN_S: Final = 1.0
@@ -28,7 +30,13 @@ class CorrelateRules:
         self.seen = source.look()
         self.first = correlations(source.load()[0])
         self.evaluator: MatchEvaluator | None = None
+        self.holding: HoldingPublisher | None = None
         self._asked = -ASK_AGAIN_S
+
+    @property
+    def gate(self) -> Gate:
+        """The exceptions and states that belong to the set in force."""
+        return self._source.gate
 
     @property
     def digest(self) -> str:
@@ -46,6 +54,8 @@ class CorrelateRules:
             return {}
         old = dict(self.evaluator.correlations)
         self.evaluator.swap(new)
+        if self.holding is not None:
+            self.holding.gate = self.gate
         return {
             "added": sorted(new.keys() - old.keys())[:MOST_IDS],
             "changed": sorted(n for n in new.keys() & old.keys() if new[n].rule != old[n].rule)[:MOST_IDS],

@@ -1,7 +1,9 @@
 """Matches into windows: each group of a correlation advances with its matches and with the watermark.
 
 Records of a partition are taken in offset order. A heartbeat that moves the watermark first lets the matches
-before it advance under the old one, then wakes the groups of that partition which were due.
+before it advance under the old one, then wakes the groups of that partition which were due. A group that
+never made a finding is deleted as soon as no match in time can share a window with what it held; one that did
+keeps its floor for `KEEP_IDLE_S`.
 """
 
 from __future__ import annotations
@@ -13,16 +15,17 @@ from operator import itemgetter
 from typing import Final
 
 from daemon.roles.correlate.error import MessageFormatError
-from daemon.roles.correlate.evaluation import Evaluation, Record, States, Write, decode, text_key
+from daemon.roles.correlate.evaluation import Evaluation, Record, States, Write, text_key
 from daemon.roles.correlate.heartbeat import parse_heartbeat
+from daemon.roles.correlate.match_record import read
 from daemon.roles.correlate.metrics import Metrics
 from daemon.roles.correlate.stamp import bears, stamped
 from daemon.roles.correlate.waking import KEEP_IDLE_S, Waking, wakes
-from daemon.roles.correlate.watermark import FUTURE_S, NEVER, Watermarks
+from daemon.roles.correlate.watermark import ALWAYS, FUTURE_S, NEVER, Watermarks
 from daemon.roles.correlate.windows import Windows
 from detectors.event import Fields
 from detectors.sigma.correlation import Correlator, Step
-from detectors.sigma.match import Match, MatchFormatError
+from detectors.sigma.match import Match
 from detectors.sigma.rule import CorrelationRule
 from detectors.sigma.window import Window
 
@@ -126,12 +129,11 @@ class MatchEvaluator:
         return self._windows
 
     def _take(self, record: Record, batch: _Batch) -> None:
-        document = decode(record)
-        kind = document.get("kind")
-        if kind == "heartbeat":
-            self._heartbeat(record, document, batch)
-        elif kind == "match":
-            batch.add(record, self._match(record, document), text_key(record))
+        known = read(record)
+        if isinstance(known, Match):
+            batch.add(record, self._accepted(record, known), text_key(record))
+        elif known.get("kind") == "heartbeat":
+            self._heartbeat(record, known, batch)
         else:
             raise MessageFormatError("unknown_kind")
 
@@ -144,11 +146,7 @@ class MatchEvaluator:
         if moved:
             batch.wake(record.partition)
 
-    def _match(self, record: Record, document: Fields) -> Match:
-        try:
-            match = Match.from_json(document)
-        except MatchFormatError as error:
-            raise MessageFormatError("match") from error
+    def _accepted(self, record: Record, match: Match) -> Match:
         if match.correlation not in self._correlations:
             raise MessageFormatError("unknown_correlation")
         self._metrics.matches.inc()
@@ -243,8 +241,12 @@ class _Batch:
     def _step(self, partition: int, key: str, correlation_id: str, matches: Sequence[Match]) -> None:
         owner = self._owner
         correlation = owner.correlations[correlation_id]
-        window = self._window(partition, key)
         watermark = owner.watermark(partition, correlation)
+        if matches and correlation.correlator.monotone:
+            matches = self._in_time(matches, watermark - correlation.rule.timespan_s)
+            if not matches:
+                return
+        window = self._window(partition, key)
         step = correlation.correlator.step(window, matches, watermark)
         if step.finals or step.provisional:
             self._evaluation.findings.extend(step.findings)
@@ -254,6 +256,17 @@ class _Batch:
             owner.waking.note(partition, key, None, self._states)
         else:
             owner.waking.note(partition, key, wakes(window), self._states)
+
+    def _in_time(self, matches: Sequence[Match], horizon: float) -> Sequence[Match]:
+        """Leave out matches that are more than lateness and a span old: their group may be forgotten.
+
+        No match in time shares a window with them. Without a source at all (horizon +inf) none is late.
+        """
+        if horizon == ALWAYS or all(match.time >= horizon for match in matches):
+            return matches
+        kept = [match for match in matches if match.time >= horizon]
+        self._owner.metrics.settled.inc(len(matches) - len(kept))
+        return kept
 
     def _count(self, key: str, step: Step) -> None:
         metrics = self._owner.metrics

@@ -23,7 +23,8 @@ class Metrics:
         self.heartbeats = counter("heartbeats_total", "Heartbeats of detect workers read.")
         self.repeated = counter("repeated_total", "Matches whose id the open window held already.")
         self.settled = counter(
-            "settled_total", "Matches at or before what their group has settled: not used."
+            "settled_total",
+            "Matches at or before what their group has settled, or older than lateness and a span: not used.",
         )
         self.future = counter(
             "future_total", "Events more than 5 minutes ahead of their append time.", "source"
@@ -38,6 +39,9 @@ class Metrics:
             "rejected_total", "Records of internal topics that could not be read.", "reason"
         )
         self.skipped = counter("skipped_total", "Records left to a partition's next owner, not acknowledged.")
+        self.read_again = counter(
+            "read_again_total", "Records that came again to the worker that had taken them: not used again."
+        )
         self.lost = counter(
             "lost_before_read_total",
             "Records that Kafka deleted before they were read.",

@@ -65,10 +65,16 @@ class Reading:
     async def _take(self, events: Sequence[EventT[bytes]], stream: StreamT[bytes]) -> None:
         mine = self._owned(events)
         self._metrics.skipped.inc(len(events) - len(mine))
-        if not mine:
-            return
+        again = self._again(mine)
+        batch = [(_record(e), e) for e, known in zip(mine, again, strict=True) if not known]
+        if batch:
+            await self._evaluate(batch, stream)
+        for event, known in zip(mine, again, strict=True):
+            if known:  # only now: it may be that what came twice stands in this very batch
+                await cast(Any, stream.ack(event))
+
+    async def _evaluate(self, batch: Sequence[tuple[Record, EventT[bytes]]], stream: StreamT[bytes]) -> None:
         try:
-            batch = [(_record(e), e) for e in mine]
             await self._check(batch)
             if self._prepare is not None:
                 await self._prepare([record for record, _ in batch])
@@ -76,7 +82,7 @@ class Reading:
         except Exception as error:
             await self._end(error)
         else:
-            self._metrics.acknowledged.labels(self._topic).inc(len(mine))
+            self._metrics.acknowledged.labels(self._topic).inc(len(batch))
             for finding in done.findings:
                 self._metrics.findings.labels(finding.status).inc()
 
@@ -92,6 +98,17 @@ class Reading:
         return [
             e for e in events if cast(Any, e.message).generation_id == generation and e.message.tp in assigned
         ]
+
+    def _again(self, events: Sequence[EventT[bytes]]) -> list[bool]:
+        """Return which events were taken already in this generation.
+
+        When its tables are recovered, Faust goes back to what is committed; its queues are kept
+        (`application.py`), so that what was read in between comes twice.
+        """
+        places = [(e.message.partition, e.message.offset) for e in events]
+        again = [not new for new in self._sequence.new(self._app.consumer_generation_id, places)]
+        self._metrics.read_again.inc(again.count(True))
+        return again
 
     async def _check(self, batch: Sequence[tuple[Record, EventT[bytes]]]) -> None:
         """Raise MissingRecordsError for missing records that the broker still has; report the others."""

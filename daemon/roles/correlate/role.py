@@ -15,13 +15,16 @@ from faust import streams
 from config.errors import ConfigurationError, Problem
 from config.settings import Settings
 from connectors.kafka.topics import FINDINGS, FLOWS, MATCHES
+from daemon.holding_metrics import HitsCollector
 from daemon.reloading_rules import StreamRules
 from daemon.roles.correlate import application, broker
 from daemon.roles.correlate.acknowledging import Discipline
 from daemon.roles.correlate.application import SEND_TIMEOUT_S
 from daemon.roles.correlate.error import StoppedWorkingError
 from daemon.roles.correlate.evaluation import Evaluator, Record
+from daemon.roles.correlate.fence import GroupFence
 from daemon.roles.correlate.flows import FlowEvaluator
+from daemon.roles.correlate.holding import HoldingPublisher
 from daemon.roles.correlate.live import CorrelateRules
 from daemon.roles.correlate.matches import MatchEvaluator
 from daemon.roles.correlate.metrics import Metrics
@@ -32,6 +35,7 @@ from daemon.roles.correlate.watermark import Watermarks
 from daemon.runtime import Runtime
 
 _LOOK_EVERY_S = 1.0
+_FINISH_S = 5.0
 _DAY_S = 86400.0
 
 
@@ -80,16 +84,18 @@ class _Correlate:
         self._settings = settings
         self._metrics = Metrics(runtime.registry)
         self.app = app = application.build(settings)
-        self._publisher = publisher or TopicPublisher(application.raw_topic(app, FINDINGS), SEND_TIMEOUT_S)
         kinds = settings.kafka.topics.kinds()
         self._kinds = sorted(set(kinds.values()))
         self._rules = CorrelateRules(StreamRules(settings.detection))
+        out = publisher or TopicPublisher(application.raw_topic(app, FINDINGS), SEND_TIMEOUT_S)
+        self._publisher = self._rules.holding = HoldingPublisher(out, self._rules.gate)
+        runtime.registry.register(HitsCollector("correlate", lambda: self._publisher.hits.counts))
         self._matches = MatchEvaluator(
             self._rules.first,
             lambda: Watermarks(kinds, settings.detection.lateness.of),
             self._metrics,
         )
-        self._flows = FlowEvaluator(settings.detection.learning_days * _DAY_S, self._metrics)
+        self._flows = FlowEvaluator(settings.detection.learning_days * _DAY_S, self._metrics, kinds)
         self._tables: dict[str, StateTable] = {}
         self._readings = [
             self._reading("correlations", MATCHES, self._matches, self._know),
@@ -116,9 +122,18 @@ class _Correlate:
                 if starting.done():
                     starting.result()
                     await self._look_after()
+            await self._finish()
         finally:
             for task in (starting, stopping):
                 task.cancel()
+
+    async def _finish(self) -> None:
+        """Let the batches in hand be acknowledged before Faust stops; the next owner need not read them."""
+        try:
+            async with asyncio.timeout(_FINISH_S):
+                await asyncio.gather(*(reading.on_revoked() for reading in self._readings))
+        except TimeoutError:
+            structlog.get_logger("davylamp.correlate").warning("stopped within a batch, it is read again")
 
     async def _look_after(self) -> None:
         health = self._runtime.health
@@ -133,6 +148,8 @@ class _Correlate:
             "counts": self._metrics.counts(),
             "groups": {name: table.size() for name, table in self._tables.items()},
             "watermarks": {k: at if math.isfinite(at) else None for k, at in self._reached()},
+            "findings_held": dict(self._publisher.held),
+            "exception_hits": dict(self._publisher.hits.counts),
             "generation": self.app.consumer_generation_id,
         }
 
@@ -152,7 +169,8 @@ class _Correlate:
     ) -> Reading:
         app: faust.App = self.app
         table = self._tables[name] = application.table(app, name, self._settings.kafka.internal_partitions)
-        discipline = Discipline(evaluator, table, self._publisher, SEND_TIMEOUT_S)
+        fence = GroupFence(app, SEND_TIMEOUT_S)
+        discipline = Discipline(evaluator, table, self._publisher, SEND_TIMEOUT_S, fence)
         reading = Reading(app, topic, discipline, self._metrics, self._exit, prepare)
         application.agent(app, topic, reading.run)
         return reading

@@ -31,9 +31,7 @@ class Sequence:
 
     def follow(self, generation: int, records: Iterable[tuple[int, int]]) -> list[Gap]:
         """Take (partition, offset) pairs as they arrive; return the gaps. Offsets read again are no gap."""
-        if generation != self._generation:
-            self._generation = generation
-            self._next.clear()
+        self._begin(generation)
         gaps: list[Gap] = []
         for partition, offset in records:
             expected = self._next.get(partition)
@@ -41,3 +39,19 @@ class Sequence:
                 gaps.append(Gap(partition, expected or 0, offset, expected is None))
             self._next[partition] = offset + 1
         return gaps
+
+    def new(self, generation: int, records: Iterable[tuple[int, int]]) -> list[bool]:
+        """Return for each (partition, offset) whether it is the first time in this generation."""
+        self._begin(generation)
+        ahead = dict(self._next)
+        found: list[bool] = []
+        for partition, offset in records:
+            found.append(offset >= ahead.get(partition, 0))
+            if found[-1]:
+                ahead[partition] = offset + 1
+        return found
+
+    def _begin(self, generation: int) -> None:
+        if generation != self._generation:
+            self._generation = generation
+            self._next.clear()

@@ -6,11 +6,12 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from heapq import nsmallest
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import orjson
 
 from daemon.roles.correlate.evaluation import States
+from detectors.event import Fields
 from detectors.sigma.window import Window
 
 if TYPE_CHECKING:
@@ -32,6 +33,14 @@ def wakes(window: Window, keep_idle_s: float = KEEP_IDLE_S) -> Wake | None:
     if window.due is not None:
         return Wake(window.due, idle=False)
     return None if window.floor is None else Wake(window.floor[0] + keep_idle_s, idle=True)
+
+
+def told(state: Fields) -> Wake | None:
+    """Return the same of a window's JSON state, which need not be a window for it."""
+    due, floor = cast("float | None", state.get("due")), cast("list[float] | None", state.get("floor"))
+    if due is not None:
+        return Wake(due, idle=False)
+    return None if floor is None else Wake(floor[0] + KEEP_IDLE_S, idle=True)
 
 
 class Waking:
@@ -138,4 +147,4 @@ class Waking:
         for key in states.keys_of(partition):
             value = states.read(key, partition)
             if value is not None and key.partition("|")[0] in self._correlations:
-                self._set(partition, times, key, wakes(Window.from_json(orjson.loads(value))))
+                self._set(partition, times, key, told(orjson.loads(value)))

@@ -30,10 +30,10 @@ class Windows:
         """Return the window of a state, the one in memory if it is of these bytes; it is kept no longer."""
         known = self._kept.pop(owner, None)
         if known is not None:
-            self._bytes -= memory_of(known[0])
             if known[0] == value:
-                self.keep(owner, *known)
+                self._kept[owner] = known
                 return known[1]
+            self._bytes -= memory_of(known[0])
         window = Window.from_json(orjson.loads(value))
         self.keep(owner, value, window)
         return window

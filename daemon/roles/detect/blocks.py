@@ -109,6 +109,21 @@ class PartitionBlocks:
                 self._touched[block, edge] = flow
         return overflow
 
+    def grow(self, offset: int, time: float, edge: _Edge, bytes_out: int) -> bool:
+        """Add a contact of an edge that the open block knows; False, with nothing changed, for any other."""
+        block = offset // BLOCK_OFFSETS
+        flow = self._flows.get(edge) if block == self.block else None
+        if flow is None:
+            return False
+        flow.count += 1
+        flow.bytes_out += bytes_out
+        if time < flow.first_time:
+            flow.first_time = time
+        elif time > flow.last_time:
+            flow.last_time = time
+        self._touched[block, edge] = flow
+        return True
+
     def changed(self) -> Iterator[Flow]:
         """Give the flows that changed, once."""
         touched, self._touched = self._touched, {}

@@ -11,7 +11,7 @@ MOST_IDS = 100
 
 
 class DetectRules:
-    """A part of `Reloading`. The stage takes `inspect` once a batch, so a batch in hand keeps its set."""
+    """A part of `Reloading`. The stage takes `engine` once a batch, so a batch in hand keeps its set."""
 
     name = "rules"
 
@@ -32,7 +32,7 @@ class DetectRules:
     async def reload(self) -> Answer:
         """Load in a thread, then swap. Raises ConfigurationError; the set in force stays."""
         changed = await self._live.reload()
-        self._stage.inspect = self._live.engine.inspect
+        self._stage.engine, self._stage.gate = self._live.engine, self._source.gate
         return {
             "added": changed.added[:MOST_IDS],
             "changed": changed.changed[:MOST_IDS],

@@ -19,18 +19,9 @@ def loss_finding(loss: Loss, source: str, now: float) -> Finding:
     """
     topic, partition = loss.tp
     place = f"{topic}/{partition}"
-    finding_id = derive("finding", RULE_ID, "1", topic, str(partition), str(loss.expected), str(loss.resumed))
-    if loss.kind == "retention":
-        explain = (
-            f"{place}: {loss.records} records were deleted before they were read: "
-            f"reading stood at offset {loss.expected}, the log begins at {loss.resumed}."
-        )
-    else:
-        explain = (
-            f"{place}: the log is not the one that was read: reading stood at offset {loss.expected}, "
-            f"it goes on at {loss.resumed}. The topic was made anew or emptied; "
-            "how many records are missing is not known."
-        )
+    told = (topic, str(partition), str(loss.expected), str(loss.resumed))
+    finding_id = derive("finding", RULE_ID, "1", *told, *([loss.topic_id] if loss.topic_id else ()))
+    event_id = f"{place}/{loss.resumed if loss.expected is None else loss.expected}/0"
     return Finding(
         rule_id=RULE_ID,
         title="Records of a source were lost before they could be read",
@@ -38,15 +29,35 @@ def loss_finding(loss: Loss, source: str, now: float) -> Finding:
         base_level="critical",
         status="final",
         source=source,
-        event_id=f"{place}/{loss.expected}/0",
-        event_ids=(f"{place}/{loss.expected}/0",),
+        event_id=event_id,
+        event_ids=(event_id,),
         event_time=now,
         first_time=now,
         last_time=now,
         count=1,
         entities=(Entity("host", f"kafka/{place}", "source"),),
         attack=(),
-        explain=explain,
+        explain=f"{place}: {_what(loss)}",
         finding_id=finding_id,
         labels={"topic": topic, "partition": str(partition), "loss": loss.kind},
     )
+
+
+def _what(loss: Loss) -> str:
+    stood = "" if loss.expected is None else f"reading stood at offset {loss.expected}, "
+    match loss.kind:
+        case "retention":
+            return (
+                f"{loss.records} records were deleted before they were read: "
+                f"{stood}the log begins at {loss.resumed}."
+            )
+        case "recreated":
+            return (
+                f"the log is not the one that was read: {stood}it goes on at {loss.resumed}. "
+                "The topic was made anew or emptied; how many records are missing is not known."
+            )
+        case "reset":
+            return (
+                f"somebody else set the group's offset: reading goes on at {loss.resumed}. "
+                "Which records before it were never read is not known."
+            )

@@ -13,6 +13,7 @@ from daemon.roles.detect.blocks import Flow
 from detectors.event import Fields, Json
 from detectors.finding import Finding
 from detectors.sigma.match import Match
+from detectors.silence.pulse import Pulse
 
 MAX_OUTPUT_BYTES: Final = 512 * 1024
 _SHORT: Final = 1024
@@ -34,6 +35,11 @@ def match_message(match: Match) -> Message:
 def flow_message(flow: Flow) -> Message:
     """Return a flow record under its model and subject."""
     return Message(FLOWS, encode_key(flow.key), _bounded(flow.to_json()))
+
+
+def pulse_message(pulse: Pulse) -> Message:
+    """Return a pulse under its topic."""
+    return Message(FLOWS, encode_key(pulse.key), encode_value(pulse.to_json()))
 
 
 def reject_message(value: bytes | None, reject: Reject, source: str, origin: str) -> Message:

@@ -16,13 +16,16 @@ from connectors.kafka.metrics import ConservationCollector, Standing, by_source,
 from connectors.kafka.producer import ConfirmedProducer
 from connectors.sources.istio_configured import configured
 from daemon.garbage import settle
+from daemon.holding_metrics import HitsCollector
 from daemon.live_rules import LiveRules
 from daemon.reloading_rules import StreamRules
 from daemon.roles.detect.application import application
-from daemon.roles.detect.blocks import block_start
+from daemon.roles.detect.canaries import canary_sender
+from daemon.roles.detect.dead_watch import DeadWatch
 from daemon.roles.detect.heartbeat import Heartbeat
 from daemon.roles.detect.live import DetectRules
 from daemon.roles.detect.metrics import EvaluationErrorsCollector
+from daemon.roles.detect.pulse import reread_from
 from daemon.roles.detect.repeated import RepeatedIds
 from daemon.roles.detect.stage import DetectStage
 from daemon.roles.kafka_health import KafkaHealth
@@ -62,11 +65,13 @@ class _Detect:
         self._live = LiveRules(rules, sources.values())
         self.stage = DetectStage(
             source_of=sources,
-            inspect=self._live.engine.inspect,
+            engine=self._live.engine,
             send=self._producer.send_all,
             repeated=RepeatedIds(settings.detection.repeated_ids),
             clock=runtime.clock,
             max_record_bytes=settings.detection.max_record_bytes,
+            gate=rules.gate,
+            flood_limit=settings.detection.flood_per_hour,
         )
         lane = Lane("events", tuple(self._kinds), self.stage, settings.detection.batch_records)
         self.consumer = BatchConsumer(
@@ -78,24 +83,36 @@ class _Detect:
             stop=runtime.stop,
             clock=runtime.clock,
             assigned=self._assigned,
-            reread=block_start,
+            reread=reread_from,
             stop_timeout_s=settings.operation.stop_timeout_s * 0.4,
         )
+        self.stage.counters_of = self._counters
+        self._canaries = canary_sender(
+            settings, self._kinds, self.consumer, self._producer, runtime.clock, runtime.registry
+        )
+        if self._canaries is not None:
+            self.stage.canaries = self._canaries.gate
+        self._dead = DeadWatch(settings.kafka, self.stage.dead, health.part("verdicts"))
         settle()
         self._heartbeat = Heartbeat(runtime.worker, self._kinds, self.consumer, self.stage, self._producer)
         runtime.registry.register(ConservationCollector("detect", lambda: {"": self.standings()}))
         runtime.registry.register(EvaluationErrorsCollector(lambda: self.stage.evaluation_errors))
+        runtime.registry.register(HitsCollector("detect", lambda: self.stage.hits.counts))
         runtime.status = self.status
         runtime.reloading.add(DetectRules(rules, self._live, self.stage), seen)
 
     async def work(self) -> None:
-        """Consume and beat until stopped."""
-        beating = asyncio.create_task(self._heartbeat.run())
+        """Consume, beat and send canaries until stopped."""
+        beside = [asyncio.create_task(self._heartbeat.run()), asyncio.create_task(self._dead.run())]
+        if self._canaries is not None:
+            beside.append(asyncio.create_task(self._canaries.run()))
         try:
+            await self._dead.ready()
             await self.consumer.run()
         finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await self._producer.stop(_LEAVE_S)
 
     def standings(self) -> Mapping[TopicPartition, Standing]:
@@ -115,8 +132,13 @@ class _Detect:
             "lost_before_read": losses(standings),
             "lag": {f"{tp.topic}/{tp.partition}": standing.lag for tp, standing in standings.items()},
             "evaluation_errors": dict(self.stage.evaluation_errors),
+            "exception_hits": dict(self.stage.hits.counts),
+            "dead_credentials": self._dead.status(),
             "rules_refused": len(self._live.engine.ruleset.refusals),
         }
+
+    def _counters(self, tp: TopicPartition) -> Mapping[str, int]:
+        return self.consumer.places[tp].checkpoint.counters
 
     def _assigned(self) -> None:
         self._runtime.health.started = True

@@ -17,6 +17,7 @@ from connectors.kafka.metrics import Standing, by_source, losses
 from connectors.kafka.producer import ConfirmedProducer, Report
 from connectors.siem.target import SiemTarget
 from connectors.sources.istio_configured import configured
+from daemon.roles.forward.canaries import Arrivals
 from daemon.roles.forward.delivery import Delivery
 from daemon.roles.forward.item import MAPPERS, InternalReader, RawReader, Reader
 from daemon.roles.forward.stage import ForwardStage
@@ -50,12 +51,16 @@ class Forwarder:
         kafka_report: Report,
         target_report: Report,
         assigned: Callable[[], None],
+        arrivals: Arrivals | None = None,
     ) -> None:
         self.name = target.name
         self._delivery = Delivery(target, target_report, jitter)
         self._readers = readers_of(settings, clock)
         alerts = ForwardStage(
-            self._delivery, {t: r for t, r in self._readers.items() if t in MAPPERS}, producer.send_all
+            self._delivery,
+            {t: r for t, r in self._readers.items() if t in MAPPERS},
+            producer.send_all,
+            arrivals,
         )
         events = ForwardStage(
             self._delivery, {t: r for t, r in self._readers.items() if t not in MAPPERS}, producer.send_all

@@ -10,6 +10,7 @@ import orjson
 from aiokafka.structs import TopicPartition
 
 from connectors.ecs.audit import NotAnAuditEntryError, audit_document
+from connectors.ecs.canary import canary_document
 from connectors.ecs.event import event_document
 from connectors.ecs.finding import alert_document
 from connectors.ecs.incident import NotAnIncidentError, incident_document
@@ -18,8 +19,10 @@ from connectors.kafka.batch import Record
 from connectors.kafka.topics import AUDIT, FINDINGS, INCIDENTS
 from connectors.sources.envelope import unpack
 from connectors.sources.source import Source
+from detectors.canary.sight import Sight, sight_of
 from detectors.event import Event
 from detectors.finding import Finding, FindingFormatError
+from detectors.lifecycle.held import is_held
 
 UNMAPPABLE: Final = "unmappable"
 NOT_OURS: Final = "not_ours"
@@ -37,13 +40,17 @@ MAPPING_FAULTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing of a record. Without a document it has ended already: filtered, rejected or unreadable."""
+    """One thing of a record. Without a document it has ended already: filtered, rejected or unreadable.
+
+    `canary`: the document is the finding of this canary.
+    """
 
     document: Document | None
     index: int
     ending: Literal["pending", "filtered", "rejected", "unreadable"] = "pending"
     reason: str = ""
     detail: str = ""
+    canary: Sight | None = None
 
 
 class Reader(Protocol):
@@ -103,7 +110,7 @@ Mapper: TypeAlias = Callable[[Mapping[str, Any], str, float], "Document | None"]
 class InternalReader:
     """One JSON object a record, written by Davylamp itself.
 
-    A tombstone and an informational finding are filtered.
+    A tombstone, an informational finding and one that is held back are filtered.
     """
 
     source: str
@@ -126,11 +133,17 @@ class InternalReader:
         except MAPPING_FAULTS as error:
             yield Item(None, 0, "rejected", NOT_OURS, type(error).__name__)
         else:
-            yield Item(document, 0) if document else Item(None, 0, "filtered")
+            canary = sight_of(decoded) if document and self.source == "findings" else None
+            yield Item(document, 0, canary=canary) if document else Item(None, 0, "filtered")
 
 
 def _alert(document: Mapping[str, Any], namespace: str, now: float) -> Document | None:
-    return alert_document(Finding.from_json(document), namespace, now)
+    finding = Finding.from_json(document)
+    if sight_of(document) is not None:
+        return canary_document(finding, namespace, now)
+    if is_held(finding):
+        return None
+    return alert_document(finding, namespace, now)
 
 
 MAPPERS: Final[Mapping[str, tuple[str, Mapper]]] = {

@@ -15,6 +15,8 @@ from config.settings import Settings
 from connectors.kafka.metrics import ConservationCollector
 from connectors.kafka.producer import ConfirmedProducer
 from connectors.siem.catalogue import target_of
+from daemon.roles.forward.canaries import Arrivals
+from daemon.roles.forward.canary_metrics import ArrivalMetrics
 from daemon.roles.forward.forwarder import Forwarder
 from daemon.roles.kafka_health import KafkaHealth
 from daemon.roles.kafka_topics import topics_made
@@ -39,6 +41,13 @@ class _Forward:
         self.health = KafkaHealth(runtime.health)
         self._producer = ConfirmedProducer(settings.kafka, self.health.part("producer"))
         self._assigned: set[str] = set()
+        self._arrivals = Arrivals(
+            settings.canary,
+            frozenset(settings.kafka.topics.kinds().values()),
+            tuple(target.name for target in settings.forwarding.targets),
+            runtime.clock,
+            ArrivalMetrics(runtime.registry),
+        )
         self._forwarders = [
             self._forwarder(settings, target, jitter) for target in settings.forwarding.targets
         ]
@@ -53,6 +62,7 @@ class _Forward:
             self._runtime.health.started = True
             await self._runtime.stop.wait()
         await asyncio.gather(*(self._supervised(forwarder) for forwarder in self._forwarders))
+        await self._arrivals.close()
         await self._producer.stop(_LEAVE_S)
 
     def status(self) -> dict[str, object]:
@@ -72,6 +82,7 @@ class _Forward:
             "violations": violations,
             "lost_before_read": lost,
             "lag": lag,
+            "canary": self._arrivals.status(),
         }
 
     async def _supervised(self, forwarder: Forwarder) -> None:
@@ -98,6 +109,7 @@ class _Forward:
             kafka_report=self.health.part(f"consumer {target.name}"),
             target_report=lambda up, detail: runtime.health.report(target.name, up, detail),
             assigned=lambda: self._note(target.name),
+            arrivals=self._arrivals,
         )
 
     def _note(self, target: str) -> None:

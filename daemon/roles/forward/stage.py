@@ -14,8 +14,10 @@ from connectors.kafka.batch import Loss, PartitionBatch, Record
 from connectors.kafka.conservation import Counters
 from connectors.kafka.dead_letter import dead_letter
 from connectors.kafka.producer import Message
+from daemon.roles.forward.canaries import Arrivals
 from daemon.roles.forward.delivery import Delivery
 from daemon.roles.forward.item import Item, Reader, origin
+from detectors.canary.sight import Sight
 
 REFUSED: Final = "refused_by_target"
 _CHUNK_DOCUMENTS: Final = 1000
@@ -38,6 +40,7 @@ class ForwardStage:
     delivery: Delivery
     readers: Mapping[str, Reader]
     send: Callable[[Sequence[Message]], Awaitable[None]]
+    arrivals: Arrivals | None = None
     in_flight: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
 
     def assigned(self, resume: Mapping[TopicPartition, int]) -> None:
@@ -95,11 +98,17 @@ class ForwardStage:
         for pending, (outcome, attempts) in zip(waiting, endings, strict=True):
             _count(counts[pending.tp], "items:read")
             _count(counts[pending.tp], f"items:{outcome.ending}")
+            if pending.item.canary is not None and outcome.ending != "rejected":
+                self._arrived(pending, pending.item.canary, fresh=outcome.ending == "delivered")
             if outcome.ending == "rejected":
                 letters.append(
                     self._letter(pending.tp, pending.record, pending.item, REFUSED, attempts, outcome.reason)
                 )
         waiting.clear()
+
+    def _arrived(self, pending: _Pending, sight: Sight, *, fresh: bool) -> None:
+        if self.arrivals is not None:
+            self.arrivals.acknowledged(self.delivery.target, sight, pending.document, fresh=fresh)
 
     def _letter(
         self, tp: TopicPartition, record: Record, item: Item, reason: str, attempts: int, detail: str

@@ -50,4 +50,21 @@ class RespondMetrics:
             registry=registry,
         )
         self.states = Gauge("davylamp_actions_by_state", "Actions by state", ["state"], registry=registry)
+        self.revocation_debt = Gauge(
+            "davylamp_revocation_debt", "Old credentials that are not yet proven dead", registry=registry
+        )
+        self.revocation_debt_oldest = Gauge(
+            "davylamp_revocation_debt_oldest_seconds",
+            "How long the oldest of them has waited for its proof",
+            registry=registry,
+        )
+        self.breakers = Gauge(
+            "davylamp_breaker_open",
+            "Whether a verb failed so often that only people start it",
+            ["verb"],
+            registry=registry,
+        )
+        self.containments = Gauge(
+            "davylamp_containments_standing", "Workloads that are cut off now", registry=registry
+        )
         self.open_incidents = Gauge("davylamp_incidents_open", "Open incidents", registry=registry)

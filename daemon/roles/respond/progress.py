@@ -52,6 +52,11 @@ class Step:
         return cast(Fields, self.context.get("state") or {})
 
     @property
+    def kept(self) -> Fields:
+        """What its last failed attempt left for the next one."""
+        return cast(Fields, self.context.get("kept") or {})
+
+    @property
     def failures(self) -> int:
         """How often it failed while the outside was there."""
         return int(_number(self.context, "failures"))
@@ -93,6 +98,8 @@ class Step:
         self.context["first_failure"] = self.context.get("last_reason") != error.reason
         self.context["last_reason"] = error.reason
         self.context["tries"] = self.tries + 1
+        if error.kept is not None:
+            self.context["kept"] = cast(Json, dict(error.kept))
         if error.unavailable is None:
             self.context["failures"] = self.failures + 1
             self.context["used_s"] = self.used_s + self.attempt_s(now)
@@ -109,20 +116,22 @@ class Step:
 
 @dataclass(slots=True)
 class Run:
-    """All steps of one action, in order."""
+    """All steps of one action, in order. `given` is what its plan handed to them."""
 
     steps: list[Step]
+    given: Fields = field(default_factory=dict[str, Json])
 
     @classmethod
     def of(cls, lease: Lease, specs: Sequence[StepSpec]) -> Run:
         """Join the handler's steps with the rows that earlier attempts left."""
         rows = {row.ordinal: row for row in lease.steps}
-        return cls([_joined(ordinal, spec, rows.get(ordinal)) for ordinal, spec in enumerate(specs)])
+        joined = [_joined(ordinal, spec, rows.get(ordinal)) for ordinal, spec in enumerate(specs)]
+        return cls(joined, lease.action.given)
 
     @property
     def state(self) -> Fields:
-        """What all done steps left, later ones last, and the escrow."""
-        merged: Fields = {}
+        """What the plan gave and all done steps left, later ones last, and the escrow."""
+        merged: Fields = dict(self.given)
         for step in self.steps:
             if step.done:
                 merged.update(step.left)
@@ -134,6 +143,21 @@ class Run:
     def effective(self) -> bool:
         """Whether a step that cannot be undone is done."""
         return any(step.done and step.effective for step in self.steps)
+
+    @property
+    def brake(self) -> bool:
+        """Whether this kind changes nothing for good: no step is irreversible."""
+        return not any(step.effective for step in self.steps)
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """The effects of done steps, in order."""
+        return tuple(step.spec.effect for step in self.steps if step.done and step.spec.effect is not None)
+
+    @property
+    def begun(self) -> bool:
+        """Whether any effect was intended: it may stand, whatever became of the answer."""
+        return any(step.spec.effect is not None and step.state in ("intended", "done") for step in self.steps)
 
     @property
     def checks(self) -> tuple[Check, ...]:

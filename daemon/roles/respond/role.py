@@ -13,19 +13,18 @@ import secrets
 import threading
 from typing import Final
 
-import structlog
-from aiokafka.errors import KafkaError
-
 from config.errors import ConfigurationError, Problem
 from config.settings import Settings
+from connectors.consumers.watch import Watch
+from connectors.containment.catalogue import containments, needs_of
 from connectors.kafka.batch import Lane
 from connectors.kafka.batch_consumer import BatchConsumer
-from connectors.kafka.error import TopicRefusedError, told
 from connectors.kafka.producer import ConfirmedProducer
-from connectors.kafka.topics import FINDINGS, create_topics
+from connectors.kafka.topics import FINDINGS
 from connectors.notify.catalogue import notifiers
 from connectors.rotation.catalogue import handlers
 from connectors.rotation.tools import Tools
+from connectors.store import approvals
 from connectors.store.actions import ActionStore
 from connectors.store.database import Database, upgrade
 from connectors.store.promotion import promote
@@ -33,14 +32,19 @@ from connectors.vault.client import VaultClient
 from connectors.vault.secret_text import SecretText
 from daemon.reloading_playbooks import LivePlaybooks
 from daemon.roles.kafka_health import KafkaHealth
+from daemon.roles.kafka_topics import topics_made
 from daemon.roles.respond.checkpoints import SqlCheckpoints
 from daemon.roles.respond.consuming import GROUP, FindingIntake
-from daemon.roles.respond.looping import Loop, pause
+from daemon.roles.respond.debt_looks import DebtLooks
+from daemon.roles.respond.looping import Loop
 from daemon.roles.respond.metrics import RespondMetrics
 from daemon.roles.respond.notifying import Notifying
-from daemon.roles.respond.outbox_publisher import OutboxPublisher
+from daemon.roles.respond.outbox_publisher import IDLE_S, OutboxPublisher
 from daemon.roles.respond.patience import patiently
 from daemon.roles.respond.policy import policy_of
+from daemon.roles.respond.schedule_metrics import ScheduleMetrics
+from daemon.roles.respond.schedule_settings import timetable_of
+from daemon.roles.respond.scheduling import Scheduling
 from daemon.roles.respond.standing import Standing
 from daemon.roles.respond.telemetry import RoleTelemetry
 from daemon.roles.respond.vault_watch import VaultWatch
@@ -48,6 +52,7 @@ from daemon.roles.respond.worker import StopRequestedError, Worker
 from daemon.runtime import Runtime
 
 PROMOTE_S: Final = 1.0
+VOTES_S: Final = 0.1
 WORK_S: Final = 0.2
 FIRST_BACKOFF_S: Final = 0.5
 LONGEST_BACKOFF_S: Final = 10.0
@@ -75,12 +80,21 @@ class Respond:
         self._database = database
         self._halt = threading.Event()
         self._woken = asyncio.Event()
+        self._queued = asyncio.Event()
+        self._topics = asyncio.Event()
         self._metrics = RespondMetrics(runtime.registry)
         self._notifiers = notifiers(settings)
         playbooks = LivePlaybooks(settings.response)
         self._standing = Standing(policy_of(settings, playbooks=playbooks.now))
         playbooks.changed = self._standing.play
         self._store = ActionStore(database)
+        self._scheduling = Scheduling(
+            database,
+            timetable_of(settings),
+            lambda: self._standing.policy,
+            runtime.clock,
+            ScheduleMetrics(runtime.registry),
+        )
         self._worker = self._make_worker(settings, runtime)
         self._kafka = KafkaHealth(runtime.health)
         self._producer = ConfirmedProducer(settings.kafka, self._kafka.part("producer"))
@@ -111,12 +125,18 @@ class Respond:
     async def work(self) -> None:
         """Run every loop until stopped; a loop that fails ends the role."""
         stop = self._runtime.stop
-        publisher = OutboxPublisher(self._database, self._producer, self._runtime.clock, self._metrics)
+        sender = OutboxPublisher(self._database, self._producer, self._runtime.clock, self._metrics)
         notifying = Notifying(self._database, self._notifiers, self._runtime.clock, self._metrics)
-        works = {"promote": self._promote, "outbox": publisher.work, "notify": notifying.work}
+        works = {"promote": self._promote, "outbox": lambda: self._publish(sender), "notify": notifying.work}
         if self._settings.response.targets:
             watch = VaultWatch(self._vault, self._runtime.health, self._standing)
-            works |= {"vault": watch.work, "actions": self._act}
+            looks = DebtLooks(
+                self._database, self._worker.handlers, self._runtime.clock, lambda: self._standing.policy
+            )
+            works |= {"vault": watch.work, "actions": self._act, "debt": looks.work}
+            works["schedules"] = self._scheduling.work
+        elif self._settings.response.containment.targets:
+            works["actions"] = self._act
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(Loop(name, stop, self._runtime.health).run(work), name=name)
@@ -135,6 +155,7 @@ class Respond:
         return {
             "incidents": self._standing.open_incidents,
             "actions": dict(self._standing.actions),
+            "open_breakers": dict(self._standing.breakers),
             "findings": {"read": self._intake.read, "unreadable": self._intake.bad},
             "lost_before_read": dict(self._intake.lost_records),
         }
@@ -144,18 +165,22 @@ class Respond:
         self._halt.set()
         for notifier in self._notifiers.values():
             notifier.close()
+        if self._cluster is not None:
+            self._cluster.kubernetes.close()
         self._database.close()
 
     def _make_worker(self, settings: Settings, runtime: Runtime) -> Worker:
+        self._cluster = needs_of(settings) if settings.response.containment.targets else None
         vault = settings.vault
         token = vault.token.reveal if vault.token.given() else str
         self._vault = VaultClient(vault.address, token, timeout_s=vault.timeout_s, ca_file=vault.ca_file)
         for_steps = VaultClient(vault.address, token, timeout_s=vault.timeout_s, ca_file=vault.ca_file)
-        tools = Tools(settings, for_steps, self._sleep, lambda: SecretText(secrets.token_urlsafe(24)))
+        watch = Watch.of(settings, self._database, lambda: self._standing.policy.own_identities)
+        tools = Tools(settings, for_steps, self._sleep, lambda: SecretText(secrets.token_urlsafe(24)), watch)
         return Worker(
             name=runtime.worker,
             store=self._store,
-            handlers=handlers(tools),
+            handlers={**handlers(tools), **(containments(self._cluster) if self._cluster else {})},
             clock=runtime.clock,
             lease_s=settings.response.lease_s,
             backoff=_backoff,
@@ -172,33 +197,37 @@ class Respond:
     def _assigned(self) -> None:
         self._runtime.health.started = True
 
+    async def _publish(self, sender: OutboxPublisher) -> float:
+        """Send once the topics are made: a broker may make one that it is asked for, as it likes."""
+        return await sender.work() if self._topics.is_set() else IDLE_S
+
     async def _consume(self) -> None:
-        while not self._runtime.stop.is_set() and not await self._topics_made():
-            await pause(self._runtime.stop, FIRST_BACKOFF_S)
-        if not self._runtime.stop.is_set():
+        if await topics_made(self._settings, self._runtime.stop, self._kafka.part("admin")):
+            self._topics.set()
             await self._consumer.run()
 
-    async def _topics_made(self) -> bool:
-        """Make the internal topics if nobody has; a principal that may not goes on."""
-        report = self._kafka.part("admin")
-        try:
-            await create_topics(self._settings)
-        except TopicRefusedError as error:
-            structlog.get_logger("davylamp.respond").info("topics not made", error=str(error))
-        except (KafkaError, OSError) as error:
-            report(False, told(error))
-            return False
-        report(True, "")
-        return True
-
     async def _promote(self) -> float:
-        """Judge what waits, after each batch of findings and each second (approvals)."""
+        """Judge what waits: after each batch of findings, when somebody decided, and each second."""
         self._woken.clear()
-        moved = await asyncio.to_thread(self._judge)
-        if not moved:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(_either(self._woken, self._runtime.stop), PROMOTE_S)
+        said = await asyncio.to_thread(self._said)
+        if await asyncio.to_thread(self._judge):
+            self._queued.set()
+        else:
+            await self._rest(said)
         return 0.0
+
+    async def _rest(self, said: object) -> None:
+        """Wait a second; new findings, a stop, or a word of people since `said` end it sooner."""
+        for _ in range(round(PROMOTE_S / VOTES_S)):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(_either(self._woken, self._runtime.stop), VOTES_S)
+                return
+            if await asyncio.to_thread(self._said) != said:
+                return
+
+    def _said(self) -> object:
+        with self._database.reading() as connection:
+            return approvals.last(connection)
 
     def _judge(self) -> int:
         now = self._runtime.clock()
@@ -214,10 +243,13 @@ class Respond:
 
     async def _act(self) -> float:
         """Do one action; not before we know who we are, or our own reads would look like a thief's."""
-        if not self._standing.identified:
+        if self._settings.response.targets and not self._standing.identified:
             return WORK_S
-        worked = await asyncio.to_thread(self._worker.run_once)
-        return 0.0 if worked else WORK_S
+        self._queued.clear()
+        if not await asyncio.to_thread(self._worker.run_once):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(_either(self._queued, self._runtime.stop), WORK_S)
+        return 0.0
 
 
 async def _either(one: asyncio.Event, other: asyncio.Event) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import func, select
 
+from connectors.store import debt_reading, exposure, releasing
 from connectors.store.actions import ActionStore
 from connectors.store.schema import OPEN_STATUSES, incidents
 from connectors.vault.replies import Identity
@@ -25,6 +26,7 @@ class Standing:
     policy: Policy
     open_incidents: int = 0
     actions: Mapping[str, int] = field(default_factory=dict[str, int])
+    breakers: Mapping[str, int] = field(default_factory=dict[str, int])
     identified: bool = False
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -50,6 +52,14 @@ class Standing:
             self.open_incidents = connection.execute(
                 select(func.count()).select_from(incidents).where(incidents.c.status.in_(OPEN_STATUSES))
             ).scalar_one()
+            debts, oldest = debt_reading.total(connection)
+            breakers = exposure.open_breakers(connection, self.policy.safety, now)
+            metrics.containments.set(len(releasing.waiting(connection)))
+        for verb in {*self.breakers, *breakers}:
+            metrics.breakers.labels(verb).set(verb in breakers)
+        self.breakers = breakers
+        metrics.revocation_debt.set(debts)
+        metrics.revocation_debt_oldest.set(max(0.0, now - oldest) if oldest is not None else 0.0)
         metrics.open_incidents.set(self.open_incidents)
         metrics.without_lease.set(store.executing_without_lease(now - UNHELD_S))
         for state in {*self.actions, *counts}:

@@ -7,25 +7,36 @@ another's credential. Nothing here knows what a credential is: that is the handl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol, TypeAlias
 
+from connectors.store import forcing
 from connectors.store.actions import ActionStore
 from connectors.store.error import StoreError
 from connectors.store.finishing import Ending, finish
 from connectors.store.leases import Lease, LeaseLostError
 from daemon.roles.respond.heartbeat import Heartbeat
 from daemon.roles.respond.progress import Run, Step
-from daemon.roles.respond.verdict import failed_ending, proven_ending, timed_out
+from daemon.roles.respond.verdict import failed_ending, proven_ending, released_after, timed_out
 from playbooks.action import ActionState
+from playbooks.containment import RELEASE, Releasing
 from playbooks.policy import Policy
-from playbooks.ports import Clock, MovedOnError, RotationHandler, StepContext, StepFailedError, StepResult
+from playbooks.ports import (
+    Clock,
+    MovedOnError,
+    RotationHandler,
+    StepContext,
+    StepFailedError,
+    StepResult,
+    StepSpec,
+)
 
 Boundary: TypeAlias = Literal[
     "before_intent", "after_intent", "before_call", "after_call", "after_commit", "before_finish"
 ]
 MAX_AGAIN: Final = 3
+_NAMES: Final = {"database": "target_database"}
 
 
 class Telemetry(Protocol):
@@ -93,7 +104,11 @@ class Worker:
         if handler is None:
             self._end(lease, Ending("failed", f"no handler for kind {lease.action.target.kind}"))
             return
-        run = Run.of(lease, handler.steps(lease.action.target))
+        specs = _specs(handler, lease)
+        if specs is None:
+            self._end(lease, Ending("failed", f"kind {lease.action.target.kind} has nothing to release"))
+            return
+        run = Run.of(lease, specs)
         for step in run.steps:
             if step.done:
                 continue
@@ -101,10 +116,11 @@ class Worker:
             if ending == "parked":
                 return
             if ending is not None:
+                ending = released_after(lease.action, run, self._taken_back(lease, handler, run, ending))
                 self._end(lease, ending)
                 return
         self.boundary("finish", "before_finish")
-        self._end(lease, proven_ending(lease.action, run, self.clock()))
+        self._end(lease, released_after(lease.action, run, proven_ending(lease.action, run, self.clock())))
 
     def _step(
         self, lease: Lease, handler: RotationHandler, run: Run, step: Step
@@ -115,8 +131,11 @@ class Worker:
         over = timed_out(lease.action, step, self.clock())
         if over is not None:
             return failed_ending(lease.action, run, step, over, final=False, now=self.clock())
-        if not run.effective and self._halted(lease):
-            return Ending("cancelled", "the kill switch is on: nothing was rotated")
+        begun = bool(run.standing) if run.brake else run.effective
+        if not begun and self._halted(lease):
+            stopped = self._stopped(lease, handler, run, step)
+            if stopped is not None:
+                return stopped
         self.boundary(step.name, "before_intent")
         step.begin(self.clock())
         attempt = self.store.intend(lease, step.ordinal, step.name, self.clock(), step.context)
@@ -126,19 +145,22 @@ class Worker:
         except MovedOnError as error:
             return self._again(lease, run, step, error)
         except StepFailedError as error:
-            return self._failed(lease, handler, run, step, error)
+            return self._failed(lease, handler, run, step, error, attempt)
         except _NOT_THE_HANDLERS:
             raise
         except Exception as error:
             # A fault in one handler must not stop the others; its text may hold a secret, its kind does not.
             kind = type(error).__name__
             fault = StepFailedError(f"{step.name}: fault: {kind}", retry=False)
-            return self._failed(lease, handler, run, step, fault)
+            return self._failed(lease, handler, run, step, fault, attempt)
         self._complete(lease, handler, run, step, result)
         return None
 
     def _call(self, lease: Lease, handler: RotationHandler, run: Run, step: Step, attempt: int) -> StepResult:
         context = self._context(lease, run, attempt)
+        context.kept = step.kept
+        if step.kept:
+            context.forced = forcing.agreed(self.store.database, lease.action.id, self.policy())
         handler.precheck(step.spec, context)
         if step.spec.effect is not None and handler.observe(step.spec, context) == "done":
             return StepResult(note=f"{step.spec.effect}: had taken effect before this attempt")
@@ -150,8 +172,8 @@ class Worker:
     ) -> None:
         self.boundary(step.name, "after_call")
         step.finish(result)
-        for name in ("vault", "target_database"):
-            self.telemetry.dependency(name, True, "")
+        for name in handler.services:
+            self.telemetry.dependency(_NAMES.get(name, name), True, "")
         verifying: ActionState | None = "verifying" if step.effective and not run.effective else None
         try:
             self.store.complete(
@@ -163,7 +185,7 @@ class Worker:
                 result.note,
                 step.escrow,
                 state=verifying,
-                milestone=_milestone(step.name),
+                milestone=step.spec.milestone,
             )
         except LeaseLostError:
             self._late(lease, handler, step)
@@ -171,12 +193,18 @@ class Worker:
         self.boundary(step.name, "after_commit")
 
     def _failed(
-        self, lease: Lease, handler: RotationHandler, run: Run, step: Step, error: StepFailedError
+        self,
+        lease: Lease,
+        handler: RotationHandler,
+        run: Run,
+        step: Step,
+        error: StepFailedError,
+        attempt: int,
     ) -> Ending | Literal["parked"]:
         now = self.clock()
         step.failed(error, now)
-        if error.unavailable is not None:
-            name = "vault" if error.unavailable == "vault" else "target_database"
+        if error.unavailable is not None and error.unavailable in handler.services:
+            name = _NAMES.get(error.unavailable, error.unavailable)
             self.telemetry.dependency(name, False, error.reason)
         try:
             self.store.attempt_failed(
@@ -185,12 +213,31 @@ class Worker:
         except LeaseLostError:
             self._late(lease, handler, step)
             raise
+        if error.person:
+            return Ending("needs_human", error.reason)
         if error.retry and (error.unavailable is not None or step.failures < step.spec.max_attempts):
             wait_s = self.backoff(step.tries)
             away_s = wait_s + step.attempt_s(now) if error.unavailable is not None else 0.0
             self.store.park(lease, now + wait_s, not_counted_s=away_s)
             return "parked"
-        return failed_ending(lease.action, run, step, error.reason, final=not error.retry, now=now)
+        final = not error.retry and not (attempt > 1 and _may_stand(run, step))
+        return failed_ending(lease.action, run, step, error.reason, final=final, now=now)
+
+    def _stopped(self, lease: Lease, handler: RotationHandler, run: Run, step: Step) -> Ending | None:
+        """Return how the kill switch ends the action, or None when its effect stands and must be proven.
+
+        An attempt that was intended may have taken effect, or may yet: its worker did not live to tell.
+        """
+        if step.state != "intended" or not _may_stand(run, step):
+            left = "nothing was changed" if run.brake else "nothing was rotated"
+            return Ending("cancelled", f"the kill switch is on: {left}")
+        try:
+            stands = handler.observe(step.spec, self._context(lease, run, 2)) == "done"
+        except StepFailedError:
+            stands = False
+        if stands:
+            return None
+        return failed_ending(lease.action, run, step, "the kill switch is on", final=False, now=self.clock())
 
     def _again(self, lease: Lease, run: Run, step: Step, error: MovedOnError) -> Ending | Literal["parked"]:
         """The credential moved after it was recorded: count it, prove the epoch again."""
@@ -201,6 +248,24 @@ class Worker:
         self.store.go_back(lease, first.ordinal, self.clock(), error.reason)
         self.store.park(lease, self.clock())
         return "parked"
+
+    def _taken_back(self, lease: Lease, handler: RotationHandler, run: Run, ending: Ending) -> Ending:
+        """Undo what done steps left, latest first, when the credential that they led to was not changed.
+
+        A kind that changes nothing for good (a brake) is left as it is: its effect is what was asked for.
+        """
+        if ending.state not in ("failed", "cancelled") or run.effective or run.brake:
+            return ending
+        for step in reversed(run.steps):
+            if not step.done or step.spec.undo is None:
+                continue
+            try:
+                result = handler.undo(step.spec, self._context(lease, run, 1))
+            except StepFailedError as error:
+                reason = f"{ending.reason}; {step.name} could not be taken back: {error.reason}"
+                return Ending("needs_human", reason)
+            ending = replace(ending, reason=f"{ending.reason}; {result.note or step.spec.undo}")
+        return ending
 
     def _late(self, lease: Lease, handler: RotationHandler, step: Step) -> None:
         """Our lease went while a call was out: whoever took over may not have seen what it did."""
@@ -240,6 +305,9 @@ class Worker:
         return True
 
     def _halted(self, lease: Lease) -> bool:
+        """Return whether the kill switch is on; a release takes back, so it is not for it."""
+        if lease.action.verb == RELEASE:
+            return False
         return self.policy().kill_switch or self.store.halted(lease.action.verb)
 
     def _end(self, lease: Lease, ending: Ending) -> None:
@@ -248,5 +316,13 @@ class Worker:
         self.telemetry.finished(lease.action.verb, ending.state, mode)
 
 
-def _milestone(step: str) -> str | None:
-    return {"rotate": "rotated", "sessions_gone": "contained"}.get(step)
+def _may_stand(run: Run, step: Step) -> bool:
+    """Return whether an earlier attempt of this step may have changed what nobody takes back."""
+    return step.effective or (run.brake and step.spec.effect is not None)
+
+
+def _specs(handler: RotationHandler, lease: Lease) -> Sequence[StepSpec] | None:
+    """Return the steps of the action's verb; None for a release of what never needs one."""
+    if lease.action.verb != RELEASE:
+        return handler.steps(lease.action.target)
+    return handler.undo_steps(lease.action.target) if isinstance(handler, Releasing) else None

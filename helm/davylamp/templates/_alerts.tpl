@@ -45,6 +45,14 @@ Two kinds of counters need two kinds of questions, because `increase` sees no fi
   expr: davylamp_dependency_up{ {{- $at -}} } == 0
   summary: {{ `{{ $labels.dependency }} is away` | quote }}
   description: {{ `{{ $labels.pod }} has waited 5 minutes for {{ $labels.dependency }} (Kafka, database, vault or a SIEM target).` | quote }}
+- alert: DavylampCanaryLate
+  severity: critical
+  for: 1m
+  expr: >-
+    time() - max by (target, source) (davylamp_canary_newest_timestamp_seconds{ {{- $at -}} } > 0)
+    > {{ add 300 (mul 180 (int64 (ceil (float64 (dig "canary" "every_minutes" 5.0 .Values.config))))) }}
+  summary: {{ `Canaries of {{ $labels.source }} do not reach {{ $labels.target }}` | quote }}
+  description: Three canaries in a row did not arrive; events may be lost on the same way. davylamp status shows which part is late.
 - alert: DavylampLagGrowing
   severity: warning
   for: 15m
@@ -120,6 +128,24 @@ Two kinds of counters need two kinds of questions, because `increase` sees no fi
     or sum by (verb, outcome) ({{ $ended }} unless {{ $ended }} offset 1h) > 0
   summary: {{ `{{ $labels.verb }} ended as {{ $labels.outcome }}` | quote }}
   description: A leaked credential may still be good. The incident's page says what was done and what a person has to do.
+- alert: DavylampRevocationDebt
+  severity: critical
+  for: 10m
+  expr: max(davylamp_revocation_debt{ {{- $at -}} }) > 0
+  summary: An old credential is not proven dead
+  description: {{ `{{ $value }} old credentials may still be good. davylamp targets debt names them and says when each is looked at again.` | quote }}
+- alert: DavylampTargetOverdue
+  severity: warning
+  for: 15m
+  expr: max by (target, why) (davylamp_target_overdue{ {{- $at -}} }) > 0
+  summary: {{ `{{ $labels.target }} is overdue: {{ $labels.why }}` | quote }}
+  description: Its routine rotation is not proven in time, or its last proof is too old. davylamp targets overdue says why.
+- alert: DavylampBreakerOpen
+  severity: warning
+  for: 5m
+  expr: max by (verb) (davylamp_breaker_open{ {{- $at -}} }) > 0
+  summary: {{ `{{ $labels.verb }} failed too often and starts no more by itself` | quote }}
+  description: Find out why its actions failed, then close its breaker with davylamp switch close, or wait for the window to pass.
 - alert: DavylampProposalWaiting
   severity: critical
   for: {{ $limit.proposalWaiting }}

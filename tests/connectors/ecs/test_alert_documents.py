@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from connectors.ecs.audit import NotAnAuditEntryError, audit_document
 from connectors.ecs.finding import alert_document

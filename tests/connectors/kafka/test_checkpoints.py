@@ -9,7 +9,13 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.kafka.checkpoint import Checkpoint, CommitMetadata, decode_counters, encode_counters
+from connectors.kafka.checkpoint import (
+    Checkpoint,
+    CommitMetadata,
+    Log,
+    decode_counters,
+    encode_counters,
+)
 from connectors.kafka.checkpoint_file import CheckpointFile
 from connectors.kafka.error import CheckpointLostError, CheckpointUnreadableError
 
@@ -98,3 +104,38 @@ async def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path, text: st
 def test_a_group_name_never_leaves_the_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot name a file"):
         CheckpointFile(tmp_path, "../g")
+
+
+async def test_metadata_holds_the_logs_of_the_group_beside_the_counters() -> None:
+    store = CommitMetadata()
+    checkpoint = Checkpoint(7, {"records:read": 7}, {"a": Log("id-a", 4), "b": Log("id-b", 1)})
+    assert await store.load({A: OffsetAndMetadata(7, store.metadata(checkpoint))}) == {A: checkpoint}
+
+
+async def test_a_commit_of_another_tool_is_known_as_such() -> None:
+    store = CommitMetadata()
+    held = await store.load(
+        {A: OffsetAndMetadata(7, ""), B: OffsetAndMetadata(7, store.metadata(Checkpoint(7)))}
+    )
+    assert {tp: found.ours for tp, found in held.items() if found is not None} == {A: False, B: True}
+
+
+def test_logs_that_do_not_fit_into_a_commit_are_left_out_and_counters_are_not() -> None:
+    many = {f"topic-{n:060d}": Log("x" * 22, 4) for n in range(60)}
+    text = encode_counters({"records:read": 5}, many)
+    assert len(text) <= 4096 and decode_counters(text) == {"records:read": 5}
+
+
+@pytest.mark.parametrize("logs", ["5", "[]", '{"a":1}', '{"a":["x"]}', '{"a":["x","y"]}', '{"a":[1,2]}'])
+async def test_wrong_logs_are_left_out(logs: str) -> None:
+    commit = OffsetAndMetadata(3, f'davylamp1:{{"records:read":3,"@logs":{logs}}}')
+    assert await CommitMetadata().load({A: commit}) == {A: Checkpoint(3, {"records:read": 3})}
+
+
+async def test_the_file_keeps_the_log_of_each_partition(tmp_path: Path) -> None:
+    store = CheckpointFile(tmp_path, "g")
+    await store.load({A: None})
+    await store.save({A: Checkpoint(9, {}, {A.topic: Log("id", 4), "other": Log("x", 1)})})
+    assert await CheckpointFile(tmp_path, "g").load({A: None}) == {
+        A: Checkpoint(9, {}, {A.topic: Log("id", 4)})
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from sqlalchemy import select
 
 from connectors.store import outbox, timeline
@@ -148,8 +149,8 @@ def test_the_place_may_be_beyond_31_bits(database, policy):
 def test_hostile_text_is_kept_without_harm(database, feed, make_finding):
     nasty = "\x00';DROP TABLE incidents;--\ud800" + "\U0001f4a5" * 3000
     finding = make_finding("r\x00", ("credential", nasty, "target"), ("pod", nasty, "actor"), title=nasty)
-    finding = replace(finding, explain=nasty, event_ids=(nasty,) * 5000, source=nasty)
-    report = feed(finding, replace(finding, finding_id="not a uuid"))
+    finding = structs.replace(finding, explain=nasty, event_ids=(nasty,) * 5000, source=nasty)
+    report = feed(finding, structs.replace(finding, finding_id="not a uuid"))
     assert report.joined == 2
     assert len(rows(database, incidents)) == 1
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import insert, select, update
 
 from connectors.store.promotion import request_drill
 from connectors.store.schema import actions, findings, incidents, steps
+from playbooks.target import TargetRef, instance_of
 
 NOW = 1_780_000_000.0
 OWN = ("vault_entity", "own-entity", "actor")
@@ -25,7 +28,7 @@ def dispositions(database):
         return list(connection.execute(select(findings.c.disposition)).scalars())
 
 
-@pytest.mark.parametrize("level", ["low", "high"])
+@pytest.mark.parametrize("level", ["informational", "low", "high"])
 def test_an_intended_read_is_labelled_and_opens_nothing(database, feed, policy, make_finding, level):
     intend(database, policy)
     report = feed(make_finding("read", ANALYTICS, OWN, level=level))
@@ -54,6 +57,16 @@ def test_an_unintended_use_is_critical_even_if_the_rule_is_low(
     assert "own identity" in row["title"]
 
 
+def test_an_unintended_read_is_critical_even_if_the_rule_tells_nothing_of_others(
+    database, feed, policy, make_finding
+):
+    feed(make_finding("read", ANALYTICS, OWN, level="informational"))
+    feed(make_finding("look", ("secret", "sys/health", "target"), OWN, level="informational"))
+    with database.reading() as connection:
+        levels = list(connection.execute(select(incidents.c.level)).scalars())
+    assert levels == ["critical"]
+
+
 def test_somebody_elses_read_is_not_covered_by_our_intent(database, feed, policy, make_finding):
     intend(database, policy)
     report = feed(make_finding("read", ANALYTICS, ("vault_entity", "thief", "actor")))
@@ -71,3 +84,23 @@ def test_own_reads_are_no_signal(database, feed, policy, theft, drilled, make_fi
         row = connection.execute(select(actions).where(actions.c.drill.is_(False))).mappings().one()
     assert row["state"] == "proposed"
     assert '"two_signals","passed":false' in row["guards"]
+
+
+REPORTS = TargetRef("database_dynamic_leases", "database", "reports", "internal", "data")
+HALF = ("credential", "database:database/orders-a", "target")
+PAIR = TargetRef("database_static_pair", "database", "orders", "internal", "shop", (HALF[:2],))
+
+
+@pytest.mark.parametrize(
+    ("entity", "target", "intended"),
+    [
+        (("credential", "database:database/reports", "target"), REPORTS, instance_of(REPORTS, "lease-1")),
+        (HALF, PAIR, PAIR),
+    ],
+)
+def test_an_intent_on_an_instance_or_a_half_explains_our_read(
+    database, feed, policy, make_finding, entity, target, intended
+):
+    known = replace(policy, targets=(*policy.targets, target))
+    intend(database, known, intended)
+    assert feed(make_finding("read", entity, OWN), using=known).own == 1

@@ -117,12 +117,12 @@ def test_rules_of_other_products_count_in_no_score() -> None:
 
 
 def test_techniques_of_other_products_are_told_in_one_line(command: Any, rule: Any, tmp_path: Path) -> None:
-    rule("rules/a.yml", 1, "StopLogging", tags="attack.t1562.008")
+    rule("rules/a.yml", 1, "StopLogging", tags="attack.t1685.002")
     other = rule("rules/b.yml", 2, "x", tags="attack.t1055")
     other.write_text(other.read_text().replace("product: aws, service: cloudtrail", "product: windows"))
     done = command("rules", "coverage", "--no-builtin", "--rules", tmp_path / "rules")
     assert done.returncode == 0
-    assert "T1562.008" in done.stdout
+    assert "T1685.002" in done.stdout
     assert "T1055" not in done.stdout
     assert (
         "1 rules are of log sources that Davylamp does not read; 1 techniques have no others" in done.stdout

@@ -315,3 +315,14 @@ def test_a_pipeline_of_an_installed_backend_goes_by_its_name(command: Callable[.
     done = command("rules", "convert", "trail_stopped", "--to", "lucene", "--pipeline", "ecs_kubernetes")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("eventSource:cloudtrail.amazonaws.com AND ")
+
+
+def test_a_class_stands_in_the_query_with_its_members(command, tmp_path) -> None:
+    path, site = tmp_path / "rule.yml", tmp_path / "inventory.yaml"
+    selection = "{eventName: StopLogging, userIdentity.arn|expand: '%aws_iac_roles%'}"
+    path.write_text(rule(selection))
+    site.write_text("aws_iac_roles: ['arn:aws:iam::*:role/builder']\n")
+    done = command("rules", "convert", "--to", "lucene", path)
+    assert done.returncode == 0 and "davylamp\\:nobody" in done.stdout
+    done = command("rules", "convert", "--to", "lucene", "--inventory", site, path)
+    assert done.returncode == 0 and "role\\/builder" in done.stdout

@@ -92,6 +92,7 @@ def test_what_cannot_be_read_is_counted_by_name(
 
 
 def test_heartbeats_are_left_alone(evaluator: FlowEvaluator, states: Any, metrics: Metrics) -> None:
-    beat = Record(0, 1, None, orjson.dumps({"kind": "heartbeat"}), 0.0)
+    said = {"kind": "heartbeat", "worker": "w", "partition_counts": {}, "partitions": {}}
+    beat = Record(0, 1, None, orjson.dumps(said), 0.0)
     assert evaluator.evaluate([beat], states).writes == []
     assert metrics.counts()["rejected"] == 0

@@ -161,3 +161,37 @@ def test_over_the_cap_of_groups_those_are_dropped_and_named_that_hold_nothing_th
     drive.feed([records.match(1001.0 + n, f"c{n}", user="u1") for n in range(2)])
     drive.feed([records.heartbeat(2000.0)])
     assert len(drive.finals()) == 2, "what was kept goes on"
+
+
+def test_a_group_that_never_fired_is_deleted_once_no_match_in_time_can_join_it(
+    new_drive: NewDrive, records: Any
+) -> None:
+    drive = new_drive()
+    drive.feed([records.match(100.0, "a"), records.match(110.0, "b")])
+    drive.feed([records.heartbeat(180.0)])
+    assert len(drive.states.values) == 1, "the watermark is 170: a match at 170 may share a window with b"
+    drive.feed([records.match(170.0, "c", user="mallory"), records.heartbeat(240.0)])
+    assert [key for _, key in drive.states.values] == ['6f1d4a2e-0c5b-4b0f-9a55-1f0d6f2b7a02|["mallory"]']
+
+
+def test_matches_older_than_lateness_and_a_span_are_counted_and_make_nothing_of_a_forgotten_group(
+    new_drive: NewDrive, records: Any
+) -> None:
+    drive = new_drive()
+    drive.feed([records.match(100.0, "a"), records.match(110.0, "b"), records.heartbeat(300.0)])
+    assert drive.states.values == {}
+    drive.feed([records.match(100.0, "a"), records.match(110.0, "b"), records.match(120.0, "late")])
+    drive.feed([records.heartbeat(900.0)])
+    assert drive.findings == []
+    assert drive.states.values == {}
+    assert drive.evaluator.metrics.counts()["settled"] == 3
+
+
+def test_a_group_that_fired_keeps_its_floor(new_drive: NewDrive, records: Any) -> None:
+    drive = new_drive()
+    drive.feed([records.match(time, f"e{time:.0f}") for time in TIMES[:3]] + [records.heartbeat(900.0)])
+    drive.evaluator.forget()
+    drive.feed([records.match(time, f"e{time:.0f}") for time in TIMES[1:3]] + [records.match(140.0, "late")])
+    drive.feed([records.heartbeat(900.0)])
+    assert [f["status"] for f in drive.findings] == ["provisional", "final"], "what is settled stays settled"
+    assert len(drive.states.values) == 1

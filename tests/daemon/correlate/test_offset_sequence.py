@@ -42,3 +42,22 @@ def test_exactly_the_missing_offsets_are_named(dropped: set[int]) -> None:
     named = {offset for gap in gaps for offset in range(gap.expected, gap.found)}
     last = max((offset for _, offset in arriving), default=-1)
     assert named == {offset for offset in dropped if offset < last}
+
+
+def test_what_comes_again_is_not_new() -> None:
+    sequence = Sequence()
+    assert sequence.new(1, [(0, 0), (0, 1), (0, 0), (0, 2), (1, 0)]) == [True, True, False, True, True]
+
+
+def test_only_what_was_followed_is_known() -> None:
+    sequence = Sequence()
+    assert sequence.new(1, [(0, 0), (0, 1)]) == [True, True]
+    assert sequence.new(1, [(0, 0)]) == [True]
+    sequence.follow(1, [(0, 0)])
+    assert sequence.new(1, [(0, 0), (0, 1)]) == [False, True]
+
+
+def test_in_another_generation_everything_is_new_again() -> None:
+    sequence = Sequence()
+    sequence.follow(1, [(0, 0), (0, 1)])
+    assert sequence.new(2, [(0, 0)]) == [True]

@@ -141,5 +141,7 @@ def _keys(demo: Demo) -> set[str]:
 def _rotations(demo: Demo) -> int:
     """Count what the vault itself says it rotated: answered calls of rotate-role without an error."""
     lines = (demo.folder / "vault" / "vault-audit.jsonl").read_text().splitlines()
-    entries = [json.loads(line) for line in lines if "database/rotate-role/analytics" in line]
-    return sum(1 for e in entries if e["type"] == "response" and not e.get("error"))
+    path = "database/rotate-role/analytics"
+    entries = [json.loads(line) for line in lines if path in line]
+    made = [e for e in entries if e["request"]["path"] == path]
+    return sum(1 for e in made if e["type"] == "response" and not e.get("error"))

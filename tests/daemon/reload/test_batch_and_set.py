@@ -60,7 +60,7 @@ async def test_a_batch_in_hand_is_judged_by_the_set_that_it_began_with(new_rule:
 
     stage = DetectStage(
         source_of={TP.topic: profile("cloudtrail")},
-        inspect=old.inspect,
+        engine=old,
         send=send,
         repeated=RepeatedIds(0),
         clock=lambda: 0.0,
@@ -71,7 +71,7 @@ async def test_a_batch_in_hand_is_judged_by_the_set_that_it_began_with(new_rule:
     async def swap() -> None:
         await asyncio.sleep(0)
         swapped_after.append(len(sent))
-        stage.inspect = new.inspect
+        stage.engine = new
 
     handling = asyncio.create_task(stage.handle([batch(0)]))
     await asyncio.gather(handling, asyncio.create_task(swap()))

@@ -18,6 +18,7 @@ from daemon.reloading import Reloading
 from daemon.reloading_rules import StreamRules
 from daemon.reloading_watch import watch
 from daemon.roles.detect.live import DetectRules
+from detectors.event import Event, Locator
 
 Text = Callable[..., str]
 
@@ -26,7 +27,7 @@ class Judge:
     """What the part swaps; stands for the stage."""
 
     def __init__(self, live: LiveRules) -> None:
-        self.inspect = live.engine.inspect
+        self.engine = live.engine
 
 
 class Rules:
@@ -42,7 +43,7 @@ class Rules:
         self.reloading.add(DetectRules(self.source, self.live, self.judge), seen)
 
     def titles(self) -> list[str]:
-        return sorted(rule.identity.title for rule in self.judge.inspect.__self__.ruleset.rules)
+        return sorted(rule.identity.title for rule in self.judge.engine.ruleset.rules)
 
     async def reload(self) -> Any:
         return await self.reloading.reload("test")
@@ -110,6 +111,30 @@ async def test_a_rule_that_was_refused_from_the_start_does_not_stop_reloads(
     )
     assert (await rules.reload())["ok"]
     assert rules.titles() == ["StopLogging", "Two"]
+
+
+async def test_the_inventory_is_read_again_and_a_broken_one_leaves_the_set_in_force(
+    volume: Any, new_rule: Text, detection: Detection, registry: CollectorRegistry, tmp_path: Path
+) -> None:
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text("aws_iac_roles: [builder]\n")
+    known = "  known: {userIdentity.arn|expand: '%aws_iac_roles%'}\n  condition: s and not known"
+    volume.put({"one.yml": new_rule(1, "StopLogging").replace("  condition: s", known)})
+    rules = Rules(detection.model_copy(update={"inventory": (inventory,)}), registry)
+
+    def speaks(arn: str) -> bool:
+        fields: Any = {"eventName": "StopLogging", "eventSource": "x", "userIdentity": {"arn": arn}}
+        event = Event(profile("cloudtrail"), 0.0, fields, Locator("t", 0, 0, 0))
+        return bool(rules.judge.engine.inspect(event).findings)
+
+    assert speaks("deployer") and not speaks("builder")
+    inventory.write_text("aws_iac_roles: [deployer]\n")
+    assert (await rules.reload())["ok"]
+    assert speaks("builder") and not speaks("deployer")
+    inventory.write_text("aws_iac_roles: ['*']\n")
+    answer = await rules.reload()
+    assert not answer["ok"] and "stands for everybody" in answer["parts"]["rules"]["problems"][0]
+    assert speaks("builder") and not speaks("deployer")
 
 
 async def test_a_folder_that_is_gone_leaves_the_set_in_force(rules: Rules, volume: Any) -> None:

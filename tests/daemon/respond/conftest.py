@@ -92,7 +92,7 @@ class Desk:
             )
         return made
 
-    def queue(self, target: Target, *, drill: bool = False, epoch: int = 0) -> str:
+    def queue(self, target: Target, *, drill: bool = False, epoch: int = 0, mode: str = "contain") -> str:
         """Queue a rotation of `target` for a new incident; return the action's id."""
         now = time.time()
         incident_id = None if drill else self.incident()
@@ -109,7 +109,7 @@ class Desk:
                     name=target.name,
                     classification=target.classification,
                     target_owner=target.owner,
-                    mode="contain",
+                    mode=mode,
                     drill=drill,
                     playbook_id="leaked-credential",
                     playbook_version="1",
@@ -198,12 +198,21 @@ def finish() -> Callable[..., str]:
 
 @pytest.fixture
 def worker_for(desk: Desk, told: Told) -> Callable[..., Worker]:
-    """Return a function (scene, settings) -> worker over the real handlers."""
+    """Return a function (scene, settings) -> worker over the real handlers.
 
-    def make(scene: Any, settings: Settings, **changes: Any) -> Worker:
-        return desk.worker(handlers(scene.tools(settings)), told, **changes)
+    `hurry` is a clock on which proofs wait for nothing.
+    """
+
+    def make(scene: Any, settings: Settings, hurry: Any = None, **changes: Any) -> Worker:
+        clock = {"clock": hurry.now} if hurry else {}
+        return desk.worker(handlers(scene.tools(settings, hurry)), told, **clock, **changes)
 
     return make
+
+
+@pytest.fixture
+def hurry() -> Any:
+    return _rotation.Hurry()
 
 
 @pytest.fixture

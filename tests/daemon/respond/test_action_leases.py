@@ -172,3 +172,15 @@ def test_an_action_that_nobody_holds_is_counted(store, queue):
 def row(store: ActionStore, action: str) -> dict[str, Any]:
     with store.database.reading() as connection:
         return dict(connection.execute(actions.select().where(actions.c.id == action)).mappings().one())
+
+
+def test_a_plan_that_needs_longer_than_an_hour_has_it_and_not_more(store, queue):
+    action = queue("one")
+    now = time.time()
+    with store.database.transaction() as connection:
+        values = {"queued_at": now, "deadline_at": now + 7900}
+        connection.execute(update(actions).where(actions.c.id == action).values(values))
+    lease = taken(store, "w1", now + 60)
+    assert lease.action.deadline_at == pytest.approx(now + 7960)
+    for late in (500, 1500, 2500):
+        assert taken(store, f"w{late}", now + late).action.deadline_at == pytest.approx(now + 7960)

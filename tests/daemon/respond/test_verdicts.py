@@ -139,3 +139,37 @@ def test_pages_are_tried_for_hours_then_given_up():
     waits = [retry_after(attempts) for attempts in range(1, MAX_ATTEMPTS + 1)]
     assert waits[-1] is None
     assert all(wait is not None and wait <= LONGEST_RETRY_S for wait in waits[:-1])
+
+
+def a_brake(*done: str) -> Run:
+    changing = StepSpec("deny", "aws iam:PutRolePolicy", False, 60, 5, 3, undo="as before")
+    steps = [Step(number, one) for number, one in enumerate([spec("look"), changing, spec("stands")])]
+    for step in steps:
+        if step.name in done:
+            step.finish(StepResult())
+    return Run(steps)
+
+
+def test_a_brake_that_took_hold_and_is_not_proven_is_a_persons_to_keep_or_undo():
+    run = a_brake("look", "deny")
+    ending = failed_ending(ACTION, run, run.named("stands"), "away", final=True, now=1.0)
+    assert ending.state == "needs_human"
+    assert "done and not proven: aws iam:PutRolePolicy" in ending.reason
+    assert "nothing was" not in ending.reason
+    assert ending.proof is not None
+    assert ending.proof.grade is None
+    assert ending.rotated_at is None
+
+
+def test_a_brake_that_may_have_taken_hold_is_a_persons_to_look_at():
+    run = a_brake("look")
+    ending = failed_ending(ACTION, run, run.named("deny"), "no answer", final=False, now=1.0)
+    assert (ending.state, ending.proof) == ("needs_human", None)
+    assert "may still take effect" in ending.reason
+
+
+@pytest.mark.parametrize(("done", "at"), [((), "look"), (("look",), "deny")])
+def test_a_brake_that_was_refused_changed_nothing(done, at):
+    run = a_brake(*done)
+    ending = failed_ending(ACTION, run, run.named(at), "denied", final=True, now=1.0)
+    assert (ending.state, ending.reason) == ("failed", "denied; nothing was changed")

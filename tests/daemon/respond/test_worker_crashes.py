@@ -41,8 +41,10 @@ def revealed(value: Any) -> Any:
 def rotations(scene: Any, target: Any) -> int:
     """Return how many rotate-role calls of this role the vault's audit log has as done."""
     lines = scene.vault.audit_file.read_text(encoding="utf-8").splitlines()
-    found = [json.loads(line) for line in lines if f"database/rotate-role/{target.name}" in line]
-    return sum(line["type"] == "response" and not line.get("error") for line in found)
+    path = f"database/rotate-role/{target.name}"
+    found = [json.loads(line) for line in lines if path in line]
+    made = [line for line in found if line["request"]["path"] == path]
+    return sum(line["type"] == "response" and not line.get("error") for line in made)
 
 
 @pytest.mark.parametrize(("step", "boundary"), AROUND_ROTATE + AROUND_OTHERS)

@@ -168,20 +168,21 @@ def test_waiting_for_a_drill_tells_its_grade(world, config) -> None:
     words = ("drill", "analytics", "--config", config, "--wait", "--timeout", "20")
     action_id = call(targets, "drill", "analytics", "--config", config).stdout.split()[-1]
     world.set_action(action_id, state="succeeded", finished_at=1.0)
-    call(targets, "drill", "analytics", "--config", config)
-    for row in world.rows(schema.actions):
-        if row["state"] == "proposed":
-            waiting = row["id"]
+
+    def asked_for() -> list[str]:
+        return [row["id"] for row in world.rows(schema.actions) if row["state"] == "proposed"]
 
     def finish() -> None:
-        time.sleep(0.5)
-        world.proof(waiting, "none")
-        world.set_action(waiting, state="succeeded", finished_at=2.0)
+        until = time.monotonic() + 20
+        while not (waiting := asked_for()) and time.monotonic() < until:
+            time.sleep(0.05)
+        world.proof(waiting[0], "none")
+        world.set_action(waiting[0], state="succeeded", started_at=2.0, finished_at=5.5)
 
     thread = threading.Thread(target=finish)
     thread.start()
     result = call(targets, *words)
     thread.join()
-    assert result.exit_code == 0 and "proof grade A" in result.stdout
+    assert result.exit_code == 0 and "proof grade A, 3.5 s, proof " in result.stdout
     failed = call(targets, "drill", "analytics", "--config", config, "--wait", "--timeout", "1")
     assert failed.exit_code == 1 and "proof grade none" in failed.stdout

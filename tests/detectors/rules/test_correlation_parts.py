@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from detectors.sigma.ruleset import RuleSet
 
 DOCUMENTS: Final = builtin()
 CORRELATIONS: Final = [document for document in DOCUMENTS if "\ncorrelation:" in document.text]
+NAME: Final = re.compile(r"^name: (\S+)$", re.MULTILINE)
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # One event is enough for it: how long it waits and whom it puts together only bounds how often it speaks.
 OF_ONE_EVENT: Final = "istio_access/plaintext_caller.yml"
@@ -26,13 +28,14 @@ OF_ONE_EVENT: Final = "istio_access/plaintext_caller.yml"
 @pytest.mark.parametrize("document", CORRELATIONS, ids=lambda document: document.path)
 def test_each_figure_of_a_correlation_decides_a_verdict(document: RuleDocument) -> None:
     original = yaml.safe_load(document.text)
+    related = _with_fed(document)
     cases = builtin_cases(document)
     tries = [(_events(document, one), True) for one in cases.match]
     tries += [(_events(document, one), False) for one in cases.no_match]
     survived = []
     for name, mutant in _mutants(original):
         text = yaml.safe_dump(mutant, sort_keys=False)
-        loaded = RuleSet.load([RuleDocument(d.path, text if d is document else d.text) for d in DOCUMENTS])
+        loaded = RuleSet.load([RuleDocument(d.path, text if d is document else d.text) for d in related])
         assert not loaded.refusals, name
         if all(judge(loaded, original["id"], events) is wanted for events, wanted in tries):
             survived.append(name)
@@ -68,6 +71,20 @@ def _mutants(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             for alias in less["correlation"].get("aliases", {}).values():
                 alias.pop(name, None)
             yield f"without {name}", less
+
+
+def _with_fed(document: RuleDocument) -> list[RuleDocument]:
+    """Return the document and those of all rules and correlations below it."""
+    wanted = [document]
+    for item in wanted:
+        names = yaml.safe_load(item.text).get("correlation", {}).get("rules", [])
+        wanted += [d for d in DOCUMENTS if _named(d) in names and d not in wanted]
+    return wanted
+
+
+def _named(document: RuleDocument) -> str | None:
+    found = NAME.search(document.text)
+    return found[1] if found else None
 
 
 def _events(document: RuleDocument, records: tuple[Fields, ...]) -> list[Event]:

@@ -16,10 +16,25 @@ from detectors.rules.cases import Cases, builtin_cases, judge
 from detectors.sigma.document import RuleDocument
 from detectors.sigma.engine import Engine
 from detectors.sigma.ruleset import RuleSet
+from playbooks.library import builtin as playbooks
+from playbooks.library import load
 
 DOCUMENTS = builtin()
 RULESET = RuleSet.load(DOCUMENTS)
-PLAYBOOKS = {"leaked-credential", "pod-exec", "log-tampering", "mesh-downgrade"}
+PLAYBOOKS = load(playbooks())
+# Pages that no shipped rule opens, and who comes to them.
+MANUAL = {
+    "triage": "findings of rules that name no page",
+    "source-silent": "the person who walks a quiet source's way, from log-tampering",
+    "leaked-service-account": "the person who follows leaked-credential for this kind",
+    "leaked-vault-token": "the person who follows leaked-credential for this kind",
+    "leaked-external-key": "the person who follows leaked-credential for this kind",
+    "leaked-deploy-key": "the person who follows leaked-credential for this kind",
+    "leaked-approle": "the person who follows leaked-credential for this kind",
+    "leaked-database-lease": "the person who follows leaked-credential for this kind",
+    "dead-credential": "detect's own finding about a credential that was proven dead",
+    "campaign": "respond, when the risk of one actor opens a campaign",
+}
 IDENTITIES = [item.identity for item in (*RULESET.rules, *RULESET.correlations)]
 BY_PATH = {identity.path: identity for identity in IDENTITIES}
 
@@ -77,6 +92,39 @@ def test_rule_is_complete(identity: object) -> None:
     assert known.playbook in PLAYBOOKS
     assert all(re.fullmatch(r"T\d{4}(\.\d{3})?", technique) for technique in known.attack)
     assert known.attack
+
+
+def test_every_page_is_opened_by_a_rule_or_by_a_person() -> None:
+    opened = {identity.playbook for identity in IDENTITIES}
+    assert opened.isdisjoint(MANUAL)
+    assert opened | MANUAL.keys() == PLAYBOOKS.keys()
+
+
+def test_pages_know_only_techniques_that_rules_find() -> None:
+    found = {technique for identity in IDENTITIES for technique in identity.attack}
+    assert {name for name, page in PLAYBOOKS.items() if not found.issuperset(page.attack)} == set()
+
+
+def test_rules_about_a_credential_keep_the_page_that_acts() -> None:
+    """Only `leaked-credential` may rotate without a click. The root user's key is nobody's target."""
+    single = {rule.path for rule in (item.identity for item in RULESET.rules)}
+    elsewhere = {
+        document.path
+        for document in DOCUMENTS
+        if document.path in single and PLAYBOOKS[str(BY_PATH[document.path].playbook)].auto.mode != "auto"
+    }
+    assert {path for path in elsewhere if _credentials(path)} == set()
+
+
+def _credentials(path: str) -> set[str]:
+    """Return the credentials, but root's, that the events beside a rule name."""
+    document = next(item for item in DOCUMENTS if item.path == path)
+    source = profile(path.split("/")[0])
+    parsed = (event for records in builtin_cases(document).match for event in events(document, records))
+    named = {
+        entity.id for event in parsed for entity in source.entities(event) if entity.type == "credential"
+    }
+    return {name for name in named if not name.endswith(":root")}
 
 
 def test_every_source_has_rules_and_correlations_exist_of_several_kinds() -> None:

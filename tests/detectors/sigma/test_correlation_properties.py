@@ -6,10 +6,10 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from detectors.event import Entity, Fields
 from detectors.finding import Finding

@@ -87,7 +87,7 @@ BROKEN: list[tuple[str, str, str]] = [
         "  - {type: include_fields, fields: ['(?!x)'], mode: re}",
         "p0.yml:4: transformations[0].field_name_conditions[0].fields[0]",
     ),
-    ("bad date", "name: 2001-99-99", "not YAML that can be read"),
+    ("bad date", "name: 2001-99-99", "not YAML: month must be in 1..12"),
     (
         "name that is a condition",
         "transformations:\n- {type: add_condition, conditions: {a: b}, name: 'x or y'}",

@@ -67,8 +67,13 @@ def back(data: Any, path: str = "r.yml") -> CompiledFile:
 
 
 def shown(value: object) -> str:
-    """Return a repr without addresses and without where pySigma found an address."""
-    return re.sub(r"source=(None|SigmaRuleLocation\(.*?, char=None\))|0x[0-9a-f]+", "", repr(value))
+    """Return a repr without addresses and without where pySigma found an address; flags in one order."""
+    text = re.sub(r"source=(None|SigmaRuleLocation\(.*?, char=None\))|0x[0-9a-f]+", "", repr(value))
+    return re.sub(r"\{(<SigmaRegularExpressionFlag[^}]*)\}", _in_order, text)
+
+
+def _in_order(flags: re.Match[str]) -> str:
+    return f"{{{', '.join(sorted(flags[1].split(', ')))}}}"
 
 
 @pytest.mark.parametrize("text", [KINDS, *TEXTS])

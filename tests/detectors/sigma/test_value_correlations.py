@@ -6,13 +6,13 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from statistics import median
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from detectors.event import Fields
 from detectors.finding import Finding

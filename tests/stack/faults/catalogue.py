@@ -20,17 +20,15 @@ STORM_EVERY_S: Final = 5.0
 _LARGE_BYTES: Final = 20 * 1024 * 1024
 _JUMP_S: Final = 600.0
 _HEARTBEATS_S: Final = 4.0
-_FROZEN: Final = "sometimes: after the rebalance correlate goes on without states that it had"
 
 Making = Callable[[Chain], AbstractContextManager[None]]
 
 
 class Fault(NamedTuple):
-    """A fault by the name that the page gives it; `gap` says why it is known not to end well."""
+    """A fault by the name that the page gives it."""
 
     name: str
     make: Making
-    gap: str = ""
 
 
 def kill_worker(role: Role) -> Fault:
@@ -61,7 +59,7 @@ def kill_everything() -> Fault:
     return Fault("kill -9 of all workers at once", make)
 
 
-def freeze_worker(seconds: float, *roles: Role, gap: str = "") -> Fault:
+def freeze_worker(seconds: float, *roles: Role) -> Fault:
     """SIGSTOP of one worker of each of the roles, longer than the group waits for it."""
 
     @contextmanager
@@ -75,7 +73,7 @@ def freeze_worker(seconds: float, *roles: Role, gap: str = "") -> Fault:
             worker.thaw()
         chain.whole_again()
 
-    return Fault(f"SIGSTOP of one {' and one '.join(roles)} worker, {seconds:.0f} s", make, gap)
+    return Fault(f"SIGSTOP of one {' and one '.join(roles)} worker, {seconds:.0f} s", make)
 
 
 def broker_away(how: str) -> Fault:
@@ -183,7 +181,7 @@ LONG: Final = (
     *(kill_worker(role) for role in ("detect", "correlate", "forward")),
     kill_everything(),
     freeze_worker(30.0, "detect", "forward"),
-    freeze_worker(30.0, "detect", "correlate", "forward", gap=_FROZEN),
+    freeze_worker(30.0, "detect", "correlate", "forward"),
     poison_batch(),
     large_message(),
     broker_away("kill"),

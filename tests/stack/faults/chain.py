@@ -104,7 +104,7 @@ class Chain:
         twice = sum(max(0, counted - wanted) for counted, wanted in difference.values())
         undone = [] if done else [f"not all counted and forwarded: {difference}", self.workers.logs()]
         broker = f"{self.kafka.name} {self.kafka.version}"
-        return Row(fault.name, self.count, lost, 0, twice, 0, recovery_s, broker, undone, fault.gap)
+        return Row(fault.name, self.count, lost, 0, twice, 0, recovery_s, broker, undone)
 
     def _all_read(self) -> bool:
         if self.expected.difference(self.counters()):

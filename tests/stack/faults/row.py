@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +14,9 @@ _HEAD: Final = """\
 # Reliability
 
 Made by `make nightly`, or with the faults that CI has time for by
-`pytest tests/stack/faults --reliability docs/reliability.md`. This is the %s. Every line is a fault that was
-really made, while records were being written, to `davylamp run detect`, `correlate` and `forward`, each in
-processes of its own, on a real broker.
+`pytest tests/stack/faults --reliability docs/reliability.md`: a run replaces the rows of the faults that it
+made. Every line is a fault that was really made, while records were being written, to `davylamp run detect`,
+`correlate`, `forward` or `respond`, each in processes of its own, on a real broker.
 
 * **lost**: records, events, findings, flows, dead letters, finals and SIEM documents that one undisturbed
   reading gives and that are missing, less what `lost_before_read` and its critical finding report (**told**).
@@ -27,15 +28,12 @@ processes of its own, on a real broker.
 | fault | workers | lost | told | twice | laws broken | recovery s | broker | date | commit |
 |---|---|---|---|---|---|---|---|---|---|
 """
+_ROW: Final = re.compile(r"\| .* \| \d{4}-\d{2}-\d{2} \| \S+ \|$")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one fault came to. `wrong` names what was lost, twice or broken, for the test's message.
-
-    `gap` is why a row is known not to be good: the test fails as soon as it is, unless it begins with
-    "sometimes".
-    """
+    """What one fault came to. `wrong` names what was lost, twice or broken, for the test's message."""
 
     fault: str
     workers: int
@@ -46,7 +44,6 @@ class Row:
     recovery_s: float
     broker: str
     wrong: Sequence[str] = ()
-    gap: str = ""
 
     @property
     def good(self) -> bool:
@@ -55,9 +52,8 @@ class Row:
 
     def cells(self) -> str:
         """Return the row as Markdown, up to the broker."""
-        fault = f"{self.fault} (known gap: {self.gap})" if self.gap else self.fault
         figures = f"{self.workers} | {self.lost} | {self.told} | {self.twice} | {self.laws}"
-        return f"| {fault} | {figures} | {self.recovery_s:.1f} | {self.broker}"
+        return f"| {self.fault} | {figures} | {self.recovery_s:.1f} | {self.broker}"
 
     def and_also(self, lost: Collection[object], twice: Collection[object], laws: Collection[object]) -> Row:
         """Return the row with what was found at the end."""
@@ -71,12 +67,20 @@ class Row:
         )
 
 
-def page(rows: Iterable[Row], notes: str, *, nightly: bool) -> str:
-    """Return the document of rows made now from this checkout; `notes` stand below the table."""
+def page(rows: Iterable[Row], notes: str, before: str = "") -> str:
+    """Return the document of rows made now from this checkout; `notes` stand below the table.
+
+    Rows of the document `before` stay where they are, unless their fault was made again with as many workers.
+    """
     date, commit = datetime.now(UTC).date().isoformat(), _commit()
-    lines = [f"{row.cells()} | {date} | {commit} |" for row in rows]
-    run = "long run (`make nightly`)" if nightly else "short run (CI)"
-    return _HEAD.replace("%s", run) + "\n".join(lines) + "\n\n" + notes.strip() + "\n"
+    lines = {_fault_of(line): line for line in before.splitlines() if _ROW.match(line)}
+    lines |= {_fault_of(line): line for row in rows for line in [f"{row.cells()} | {date} | {commit} |"]}
+    return _HEAD + "\n".join(lines.values()) + "\n\n" + notes.strip() + "\n"
+
+
+def _fault_of(line: str) -> tuple[str, ...]:
+    """Return the fault and the number of workers of a line of the table."""
+    return tuple(line.split(" | ")[:2])
 
 
 def _commit() -> str:

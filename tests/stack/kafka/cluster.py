@@ -12,8 +12,9 @@ import confluent_kafka
 import orjson
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
-from confluent_kafka import Consumer, KafkaException, Message, Producer
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
+from kafka.records import Record
 from kafka.waiting import until
 
 from connectors.kafka.committed import committed_offsets
@@ -22,7 +23,6 @@ _ANSWER_S: Final = 15.0
 _READ_S: Final = 60.0
 
 Login = Mapping[str, Any]
-Record = tuple[str, int, bytes]
 KeyedRecord = tuple[str, int, bytes, bytes]
 
 
@@ -76,9 +76,11 @@ class Cluster:
     def fill(self, records: Iterable[Record | KeyedRecord], *, timestamp_ms: int = 0, **options: Any) -> None:
         """Write (topic, partition, [key,] value); returns when all are confirmed.
 
+        Idempotent, so that offsets are in the order of the records: without, a batch that is sent again lands
+        behind the next one (measured: 1 of 12 fillings of topics that were made a moment ago).
         `timestamp_ms` is the producer's own time (0: now). `options` are the client's.
         """
-        producer = Producer({**self._options, "acks": "all", "linger.ms": 5, **options})
+        producer = Producer({**self._options, "enable.idempotence": True, "linger.ms": 5, **options})
         refused: list[str] = []
 
         def told(error: object, _message: object) -> None:
@@ -151,6 +153,21 @@ class Cluster:
         while True:
             try:
                 self._admin.delete_consumer_groups([group])[group].result(_ANSWER_S)
+            except KafkaException:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
+
+    def set_offsets(self, group: str, topic: str) -> None:
+        """Set a group's offsets of a topic to its ends, as Kafka's own tools do, once its members left."""
+        places = [confluent_kafka.TopicPartition(topic, n, end) for n, (_, end) in self.ends(topic).items()]
+        give_up = time.monotonic() + _ANSWER_S
+        while True:
+            asked = [ConsumerGroupTopicPartitions(group, places)]
+            try:
+                self._admin.alter_consumer_group_offsets(asked)[group].result(_ANSWER_S)
             except KafkaException:
                 if time.monotonic() > give_up:
                     raise

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kafka.cluster import Cluster, Record
+from kafka.records import Record
 
 from config.settings import Settings
 from connectors.kafka.checkpoint import decode_counters
@@ -15,6 +15,9 @@ from connectors.sources.envelope import unpack
 from daemon.roles.detect.blocks import BLOCK_OFFSETS
 from daemon.ruleset import ruleset
 from detectors.sigma.engine import Engine
+
+if TYPE_CHECKING:
+    from kafka.cluster import Cluster
 
 
 class Expected:

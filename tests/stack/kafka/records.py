@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
-from kafka.cluster import Record
 
 from detectors.finding import rfc3339
+
+Record = tuple[str, int, bytes]
+"""Topic, partition, value."""
 
 START: Final = 1_780_000_000.0
 CLOUDTRAIL: Final = "aws.cloudtrail"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -37,9 +38,8 @@ class RoleChild:
         self.role: Role = role
         self._port = free_port()
         config = folder / "davylamp.yaml"
-        config.write_text(
-            yaml.safe_dump({**document, "operation": {"health_ports": {role: self._port}}}), encoding="utf-8"
-        )
+        operation = {**document.get("operation", {}), "health_ports": {role: self._port}}
+        config.write_text(yaml.safe_dump({**document, "operation": operation}), encoding="utf-8")
         self._child = Child(
             name=f"davylamp run {role}",
             command=(sys.executable, *program, "run", role, "--config", str(config)),
@@ -67,6 +67,12 @@ class RoleChild:
     def thaw(self) -> None:
         """Let it go on (SIGCONT)."""
         os.kill(self._child.pid, signal.SIGCONT)
+
+    def limit_files(self, most: int | None) -> None:
+        """Let no file of it grow beyond `most` bytes: writes fail (EFBIG); None: without limit again."""
+        hard = resource.prlimit(self._child.pid, resource.RLIMIT_FSIZE)[1]
+        soft = hard if most is None else most
+        resource.prlimit(self._child.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     def keep(self) -> None:
         """Start it again if it has ended, as the supervisor and Kubernetes do."""

@@ -13,8 +13,18 @@ from pathlib import Path
 def cache_folder() -> Path:
     """`DAVYLAMP_STACK_CACHE`, else `davylamp-stack` in the user's cache folder."""
     given = os.environ.get("DAVYLAMP_STACK_CACHE")
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(given) if given else home / "davylamp-stack"
+    return Path(given) if given else _user_caches() / "davylamp-stack"
+
+
+def _user_caches() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def keep_programs() -> None:
+    """Hold this process and its children to the present caches, Go's too, wherever XDG_CACHE_HOME goes."""
+    programs = cache_folder()
+    os.environ["DAVYLAMP_STACK_CACHE"] = str(programs)
+    os.environ.setdefault("GOCACHE", str(_user_caches() / "go-build"))
 
 
 def cached(name: str, made_from: list[Path], make: Callable[[Path], None]) -> Path:

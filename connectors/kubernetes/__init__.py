@@ -1,0 +1,1 @@
+"""The Kubernetes API server: a small client over httpx, its names, its rights, what a workload is."""

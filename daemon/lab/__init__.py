@@ -1,0 +1,1 @@
+"""`davylamp lab`: labelled attacks and benign traffic as real records, to check rules and deployments."""

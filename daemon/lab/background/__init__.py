@@ -1,0 +1,1 @@
+"""What goes on all day, one file a source."""

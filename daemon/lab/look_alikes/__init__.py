@@ -1,0 +1,1 @@
+"""What only looks like an attack: ordinary work of people and machines, one file a source."""

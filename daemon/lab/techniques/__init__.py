@@ -1,0 +1,1 @@
+"""What attackers do: one file a family, each ending in its `TECHNIQUES`."""

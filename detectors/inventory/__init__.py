@@ -1,0 +1,1 @@
+"""Who is who: classes of identities and assets that rules refer to instead of names."""
