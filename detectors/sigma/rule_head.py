@@ -15,7 +15,7 @@ _CONTENT: Final = ("title", "name", "logsource", "detection", "filter", "correla
 
 def headed(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document with an id. Raises UnsupportedConstructError for one that is not to be used
-    and MalformedRuleError for a log source that is not made of texts.
+    and MalformedRuleError for a log source that is not made of texts with something in them.
 
     An id is optional in Sigma. One that is left out is made of title, name, log source and detection (or
     filter, or correlation): wherever the file lies it is the same, and a rule that changes gets another.
@@ -39,3 +39,9 @@ def _log_source(given: object) -> None:
         value = known.get(key)
         if value is not None and not isinstance(value, str):
             raise MalformedRuleError(f"the log source's {key} is no text", "Write one text", f"{key}:")
+        if isinstance(value, str) and not value.strip():
+            raise MalformedRuleError(
+                f"the log source's {key} is empty: no source has that name and the rule would never match",
+                "Write its name, or leave the key out to mean any",
+                f"{key}:",
+            )
