@@ -16,6 +16,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from config.errors import ConfigurationError
+from daemon.switch_interval import shortened
 
 MOST_PROBLEMS: Final = 20
 Answer = Mapping[str, object]
@@ -95,8 +96,9 @@ class Reloading:
     async def _in_turn(self, cause: str) -> Answer:
         async with self._turn:
             self._next = None
-            parts = {name: await self._part(one, cause) for name, one in self.standings.items()}
-            needs_restart, problems = await self._settings(cause)
+            with shortened():
+                parts = {name: await self._part(one, cause) for name, one in self.standings.items()}
+                needs_restart, problems = await self._settings(cause)
             ok = not problems and all(part["ok"] for part in parts.values())
             return {
                 "schema": "davylamp.reload/1",
