@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from typing import Final
 
 WHILE_READING: Final = 0.0001
-"""Seconds. More than a turn of the loop (0.5 ms for 20 events) helps nothing: a waiting thread counts anew each
-time that the loop gives the interpreter away for a moment and takes it back (CPython, ceval_gil.c)."""
+"""Seconds. More than a turn of the loop (0.5 ms for 20 events) helps nothing: a waiting thread counts anew
+each time that the loop gives the interpreter away for a moment and takes it back (CPython, ceval_gil.c)."""
 
 
 @contextmanager
